@@ -1,0 +1,1 @@
+"""CUDA: which kernel, how many threads, which arguments."""

@@ -1,0 +1,1 @@
+"""The reference: plain NumPy, written to be read; it says what is right."""

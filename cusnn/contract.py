@@ -1,0 +1,305 @@
+"""The contract: shape, dtype and direction of every array of every operation, stated once.
+
+Axes: T time, B batch, N neurons, M targets, S state variables, C coefficients, P one or N,
+Q checkpoints, R rows (any leading axes flattened), W 32-bit words (N / 32, rounded up),
+K synapses, F features per value. Equal letters are equal sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Arg:
+    """One array of an operation.
+
+    Attributes:
+        name: parameter name in the front door, in every backend and in the kernel.
+        axes: one letter per axis; a letter with ``+1`` is one longer ("N+1").
+        flow: "in", "out" or "inout".
+        dtype: NumPy dtype name.
+        optional: may be None.
+    """
+
+    name: str
+    axes: str
+    flow: str = "in"
+    dtype: str = "float32"
+    optional: bool = False
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        return tuple(self.axes.split())
+
+    @property
+    def shape_text(self) -> str:
+        return f"[{', '.join(self.letters)}]"
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation: its arrays in order, then its settings in order.
+
+    Attributes:
+        name: the operation's one name.
+        args: its arrays.
+        settings: names of what is no array (numbers, coefficients), after the arrays.
+        room: module name of the operation in ``cusnn.ops`` and in every backend.
+        kernels: files in ``kernels/``; empty for an operation without CUDA kernels.
+    """
+
+    name: str
+    args: tuple[Arg, ...]
+    settings: tuple[str, ...]
+    room: str
+    kernels: tuple[str, ...]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Parameter names of the operation's function in every backend, in order."""
+        return tuple(arg.name for arg in self.args) + self.settings
+
+    def arg(self, name: str) -> Arg:
+        return next(arg for arg in self.args if arg.name == name)
+
+
+OPS: dict[str, Op] = {}
+
+
+def _op(name: str, room: str, *args: Arg, settings=(), kernels=None) -> None:
+    kernels = (f"{name}.cu",) if kernels is None else kernels
+    OPS[name] = Op(name, args, tuple(settings), room, tuple(kernels))
+
+
+_op(
+    "neuron_forward",
+    "neuron",
+    Arg("current", "T B N"),
+    Arg("state", "S B N"),
+    Arg("final_state", "S B N", "out"),
+    Arg("spikes", "T B N", "out", "uint8", optional=True),
+    Arg("packed", "T B W", "out", "uint32", optional=True),
+    Arg("checkpoints", "Q S B N", "out", optional=True),
+    settings=("coefficients", "interval"),
+)
+_op(
+    "neuron_backward",
+    "neuron",
+    Arg("current", "T B N"),
+    Arg("checkpoints", "Q S B N"),
+    Arg("grad_spikes", "T B N"),
+    Arg("grad_final_state", "S B N", optional=True),
+    Arg("grad_current", "T B N", "out"),
+    Arg("grad_state", "S B N", "out"),
+    Arg("grad_coefficients", "C B N", "out", optional=True),
+    settings=("coefficients", "interval", "surrogate", "detach_reset"),
+)
+_op(
+    "spike_pack",
+    "spikes",
+    Arg("spikes", "R N", dtype="uint8"),
+    Arg("packed", "R W", "out", "uint32"),
+)
+_op(
+    "spike_unpack",
+    "spikes",
+    Arg("packed", "R W", dtype="uint32"),
+    Arg("spikes", "R N", "out", "uint8"),
+)
+_op(
+    "spike_compact",
+    "spikes",
+    Arg("spikes", "R N", dtype="uint8"),
+    Arg("indices", "R N", "out", "int32"),
+    Arg("counts", "R", "out", "int32"),
+)
+_op(
+    "spike_matmul",
+    "matmul",
+    Arg("spikes", "R N", dtype="uint8"),
+    Arg("weights", "N M"),
+    Arg("product", "R M", "out"),
+)
+_op(
+    "spike_matmul_backward",
+    "matmul",
+    Arg("grad_product", "R M"),
+    Arg("spikes", "R N", dtype="uint8"),
+    Arg("weights", "N M"),
+    Arg("grad_weights", "N M", "out", optional=True),
+    Arg("grad_spikes", "R N", "out", optional=True),
+)
+_op(
+    "spike_matmul_csr",
+    "matmul",
+    Arg("spikes", "R N", dtype="uint8"),
+    Arg("indptr", "N+1", dtype="int64"),
+    Arg("indices", "K", dtype="int32"),
+    Arg("weights", "K"),
+    Arg("product", "R M", "out"),
+)
+_op(
+    "spike_matmul_csr_backward",
+    "matmul",
+    Arg("grad_product", "R M"),
+    Arg("spikes", "R N", dtype="uint8"),
+    Arg("indptr", "N+1", dtype="int64"),
+    Arg("indices", "K", dtype="int32"),
+    Arg("weights", "K"),
+    Arg("grad_weights", "K", "out", optional=True),
+    Arg("grad_spikes", "R N", "out", optional=True),
+)
+_op(
+    "stdp_step",
+    "stdp",
+    Arg("spikes_pre", "N", dtype="uint8"),
+    Arg("spikes_post", "M", dtype="uint8"),
+    Arg("trace_pre", "N", "inout"),
+    Arg("trace_post", "M", "inout"),
+    Arg("weights", "N M", "inout"),
+    settings=("coefficients",),
+)
+_op(
+    "stdp_step_csr",
+    "stdp",
+    Arg("spikes_pre", "N", dtype="uint8"),
+    Arg("spikes_post", "M", dtype="uint8"),
+    Arg("indptr", "N+1", dtype="int64"),
+    Arg("indices", "K", dtype="int32"),
+    Arg("trace_pre", "N", "inout"),
+    Arg("trace_post", "M", "inout"),
+    Arg("weights", "K", "inout"),
+    settings=("coefficients",),
+)
+_op(
+    "encode_rate",
+    "encode",
+    Arg("values", "B N"),
+    Arg("spikes", "T B N", "out", "uint8"),
+    settings=("seed", "stream", "first_step"),
+)
+_op(
+    "encode_latency",
+    "encode",
+    Arg("values", "B N"),
+    Arg("spikes", "T B N", "out", "uint8"),
+)
+_op(
+    "encode_population",
+    "encode",
+    Arg("values", "B N"),
+    Arg("centers", "F"),
+    Arg("responses", "B N F", "out"),
+    settings=("width",),
+)
+_op(
+    "decode_count",
+    "decode",
+    Arg("spikes", "T B N", dtype="uint8"),
+    Arg("counts", "B N", "out", "int32"),
+)
+_op(
+    "decode_first_spike",
+    "decode",
+    Arg("spikes", "T B N", dtype="uint8"),
+    Arg("steps", "B N", "out", "int32"),
+)
+
+
+def check(op: Op, sizes: dict[str, int] | None = None, **arrays) -> dict[str, int]:
+    """Compare arrays with the contract and return the size of every axis.
+
+    Args:
+        op: the operation.
+        sizes: sizes that are known before (copied, not changed).
+        arrays: arrays by parameter name; None where an optional array is absent.
+
+    Raises:
+        TypeError: something that is no array, or has another dtype.
+        ValueError: another number of axes, sizes that disagree, or an array that is not
+            C-contiguous.
+    """
+    sizes = dict(sizes or {})
+    origin = dict.fromkeys(sizes, "the call")
+    for arg in op.args:
+        if arg.name not in arrays:
+            continue
+        array = arrays[arg.name]
+        if array is None and arg.optional:
+            continue
+        _check_array(op, arg, array)
+        for letter, size in zip(arg.letters, array.shape, strict=True):
+            letter, size = (letter[:-2], size - 1) if letter.endswith("+1") else (letter, size)
+            if sizes.setdefault(letter, size) != size:
+                raise ValueError(
+                    f"{op.name}: {arg.name} has {letter}={size}, "
+                    f"but {origin[letter]} has {letter}={sizes[letter]}"
+                )
+            origin.setdefault(letter, arg.name)
+    return sizes
+
+
+def _check_array(op: Op, arg: Arg, array) -> None:
+    expected = f"{arg.dtype} {arg.shape_text}"
+    if not (hasattr(array, "dtype") and hasattr(array, "shape") and hasattr(array, "flags")):
+        raise TypeError(
+            f"{op.name}: {arg.name} must be an array {expected}, got {type(array).__name__}"
+        )
+    if array.dtype != np.dtype(arg.dtype):
+        raise TypeError(
+            f"{op.name}: {arg.name} must be {expected}, got {array.dtype} "
+            f"{list(array.shape)}; convert it with .astype({arg.dtype!r})"
+        )
+    if len(array.shape) != len(arg.letters):
+        raise ValueError(f"{op.name}: {arg.name} must be {arg.shape_text}, got {list(array.shape)}")
+    if not array.flags.c_contiguous:
+        raise ValueError(
+            f"{op.name}: {arg.name} must be C-contiguous; pass numpy.ascontiguousarray of it"
+        )
+    if arg.flow != "in" and not getattr(array.flags, "writeable", True):
+        raise ValueError(f"{op.name}: {arg.name} is written to, but is read-only")
+
+
+def shape(arg: Arg, sizes: dict[str, int]) -> tuple[int, ...]:
+    """Shape of an argument for given sizes."""
+    return tuple(
+        sizes[letter[:-2]] + 1 if letter.endswith("+1") else sizes[letter] for letter in arg.letters
+    )
+
+
+def allocate(op: Op, xp, sizes: dict[str, int], skip: tuple[str, ...] = (), **given) -> dict:
+    """Outputs of an operation, uninitialised, in the array library ``xp``.
+
+    Args:
+        op: the operation.
+        xp: NumPy or CuPy.
+        sizes: size of every axis.
+        skip: optional outputs that are not wanted; they come back as None.
+        given: outputs that the caller brought, used as they are after a check.
+    """
+    outputs = {}
+    for arg in op.args:
+        if arg.flow != "out":
+            continue
+        if given.get(arg.name) is not None:
+            check(op, sizes, **{arg.name: given[arg.name]})
+            outputs[arg.name] = given[arg.name]
+        elif arg.name in skip:
+            outputs[arg.name] = None
+        else:
+            outputs[arg.name] = xp.empty(shape(arg, sizes), dtype=arg.dtype)
+    return outputs
+
+
+def bytes_moved(op: Op, sizes: dict[str, int], skip: tuple[str, ...] = ()) -> int:
+    """Fewest bytes the operation must move: inputs read once, outputs written once."""
+    total = 0
+    for arg in op.args:
+        if arg.name in skip:
+            continue
+        once = int(np.prod(shape(arg, sizes), dtype=np.int64)) * np.dtype(arg.dtype).itemsize
+        total += once * (2 if arg.flow == "inout" else 1)
+    return total

@@ -1,0 +1,88 @@
+"""From arrays to a backend: what you hold decides where it runs.
+
+NumPy arrays run on the CPU (Numba; or the NumPy reference by name), CuPy arrays on the GPU. A
+library that was never imported cannot have made an array, so nothing is imported to find out.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend: the package that computes and the array library that it takes."""
+
+    package: str
+    arrays: str
+
+
+BACKENDS: dict[str, Backend] = {
+    "numpy": Backend("cusnn.backends.numpy_ref", "numpy"),
+    "numba": Backend("cusnn.backends.numba_cpu", "numpy"),
+    "cuda": Backend("cusnn.backends.cuda", "cupy"),
+}
+DEFAULTS = {"numpy": "numba", "cupy": "cuda"}
+
+
+def array_library(array) -> str:
+    """ "numpy" or "cupy"; TypeError for anything else."""
+    for name in ("numpy", "cupy"):
+        library = sys.modules.get(name)
+        if library is not None and isinstance(array, library.ndarray):
+            return name
+    raise TypeError(
+        f"expected a NumPy or CuPy array, got {type(array).__module__}.{type(array).__name__}"
+    )
+
+
+def choose(op: str, arrays: dict, backend: str | None = None) -> tuple[str, ModuleType]:
+    """Backend name and array library for an operation on these arrays.
+
+    Args:
+        op: the operation's name, for messages.
+        arrays: arrays by parameter name; None entries are passed over.
+        backend: "numpy", "numba", "cuda", or None for what the arrays decide (the environment
+            variable ``CUSNN_BACKEND`` names another default for NumPy arrays).
+
+    Raises:
+        TypeError: arrays of several libraries, or of one that the backend does not take.
+        ValueError: an unknown backend.
+    """
+    found: dict[str, str] = {}
+    for name, array in arrays.items():
+        if array is not None:
+            try:
+                found.setdefault(array_library(array), name)
+            except TypeError as error:
+                raise TypeError(f"{op}: {name}: {error}") from None
+    if len(found) > 1:
+        pairs = " and ".join(f"{name} is {library}" for library, name in found.items())
+        raise TypeError(f"{op}: arrays must come from one library, but {pairs}")
+    library = next(iter(found))
+    name = backend or _default(library)
+    if name not in BACKENDS:
+        raise ValueError(f"{op}: backend must be one of {', '.join(BACKENDS)}, got {name!r}")
+    if BACKENDS[name].arrays != library:
+        raise TypeError(
+            f"{op}: backend {name!r} takes {BACKENDS[name].arrays} arrays, got {library}; "
+            f"nothing is copied implicitly"
+        )
+    return name, sys.modules[library]
+
+
+def _default(library: str) -> str:
+    wanted = os.environ.get("CUSNN_BACKEND")
+    if wanted and wanted in BACKENDS and BACKENDS[wanted].arrays == library:
+        return wanted
+    return DEFAULTS[library]
+
+
+def function(backend: str, op: str):
+    """The backend's function of an operation; loads the backend when it is first asked for."""
+    package = importlib.import_module(BACKENDS[backend].package)
+    return getattr(package, op)
