@@ -1,0 +1,243 @@
+"""Front doors of the neuron operations: T fused steps forward, and the way back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cusnn import contract, dispatch
+from cusnn.neurons import MODELS
+from cusnn.surrogates import FastSigmoid
+
+INTERVAL = 16
+
+
+class NeuronForward(NamedTuple):
+    """What ``neuron_forward`` returns; an output that was not asked for is None.
+
+    Attributes:
+        spikes: 1 where a neuron fired, uint8 [T, B, N].
+        final_state: state after the last step, float32 [S, B, N].
+        packed: the spikes as bits, uint32 [T, B, ceil(N / 32)]; bit j of word w is neuron
+            32 w + j.
+        checkpoints: state before every ``interval``-th step, float32 [Q, S, B, N].
+    """
+
+    spikes: np.ndarray | None
+    final_state: np.ndarray
+    packed: np.ndarray | None
+    checkpoints: np.ndarray | None
+
+
+class NeuronGradients(NamedTuple):
+    """What ``neuron_backward`` returns.
+
+    Attributes:
+        current: gradient with respect to the input, float32 [T, B, N].
+        state: gradient with respect to the initial state, float32 [S, B, N].
+        coefficients: gradient by coefficient name (``decay``, ``v_threshold``, ...): one number
+            each where the neuron's parameters are numbers, [N] where they are per neuron; None
+            if not asked for.
+    """
+
+    current: np.ndarray
+    state: np.ndarray
+    coefficients: dict[str, np.ndarray] | None
+
+
+def initial_state(neuron, shape: tuple[int, int], xp=np):
+    """State of neurons at rest: voltage at ``v_leak``, no current, not refractory.
+
+    Args:
+        neuron: ``LIF`` or ``CubaLIF``.
+        shape: (B, N).
+        xp: array library, NumPy or CuPy.
+
+    Returns:
+        float32 [S, B, N].
+    """
+    _check_neuron("initial_state", neuron)
+    batch, n = shape
+    if neuron.size not in (None, n):
+        raise ValueError(f"initial_state: the neuron has parameters for {neuron.size}, not {n}")
+    state = xp.zeros((len(neuron.state), batch, n), dtype="float32")
+    state[0] = xp.asarray(neuron.v_leak, dtype="float32")
+    return state
+
+
+def neuron_forward(
+    current,
+    state,
+    neuron,
+    *,
+    dt: float = 1.0,
+    spikes: bool = True,
+    packed: bool = False,
+    checkpoints: bool = False,
+    interval: int = INTERVAL,
+    out: NeuronForward | None = None,
+    backend: str | None = None,
+) -> NeuronForward:
+    """Run a population for T steps: integrate, fire, reset, with the state in registers.
+
+    The equations are those of the neuron's class.
+
+    Args:
+        current: input float32 [T, B, N]; pA, or mV for ``LIF(input="voltage")``.
+        state: state before the first step, float32 [S, B, N], rows as in ``neuron.state``.
+        neuron: ``LIF`` or ``CubaLIF``; its parameters are numbers or arrays [N].
+        dt: step, ms.
+        spikes: return one byte per neuron and step.
+        packed: return one bit per neuron and step.
+        checkpoints: return what ``neuron_backward`` needs.
+        interval: steps between checkpoints, 1 to 16.
+        out: outputs of an earlier call of the same shape, written again.
+        backend: "numpy", "numba" or "cuda"; None for what the arrays decide.
+
+    Returns:
+        NeuronForward. The spikes are the same bits on every backend.
+
+    Raises:
+        ValueError: shapes that disagree, an interval out of range, or (arrays on the CPU) input
+            or state that is not finite.
+        TypeError: arrays of another dtype or of several libraries.
+    """
+    op = contract.OPS["neuron_forward"]
+    sizes, coefficients = _sizes_and_coefficients(
+        op, neuron, dt, interval, current=current, state=state
+    )
+    name, xp = dispatch.choose(op.name, {"current": current, "state": state}, backend)
+    wanted = {"spikes": spikes, "packed": packed, "checkpoints": checkpoints}
+    skip = tuple(output for output, want in wanted.items() if not want)
+    given = {} if out is None else {k: v for k, v in out._asdict().items() if k not in skip}
+    outputs = contract.allocate(op, xp, sizes, skip, **given)
+    dispatch.function(name, op.name)(
+        current=current, state=state, **outputs, coefficients=coefficients, interval=interval
+    )
+    if xp is np:
+        _check_finite(op.name, current, state, outputs["final_state"])
+    return NeuronForward(**outputs)
+
+
+def neuron_backward(
+    current,
+    checkpoints,
+    grad_spikes,
+    neuron,
+    *,
+    dt: float = 1.0,
+    surrogate=None,
+    detach_reset: bool = False,
+    grad_final_state=None,
+    coefficients: bool = False,
+    interval: int = INTERVAL,
+    backend: str | None = None,
+) -> NeuronGradients:
+    """Gradient of T steps through time, with a surrogate for the derivative of the spike.
+
+    The membrane is not stored: each segment of ``interval`` steps is run again from its
+    checkpoint, with the same roundings as forward. With g the surrogate's derivative at
+    v_pre - v_threshold, and jump what a spike adds to the voltage (v_reset - v_pre for a hard
+    reset, -(v_threshold - v_reset) for a soft one):
+
+        grad_spike_total = grad_spike + grad_v jump        (the second term unless detached)
+        grad_v_pre       = grad_v (0 where a hard reset took place) + grad_spike_total g
+        grad_current     = gain grad_v_pre                 (0 where refractory)
+        grad_v before    = decay grad_v_pre                (grad_v_pre where refractory)
+
+    Args:
+        current: the input of the forward call, float32 [T, B, N].
+        checkpoints: what forward returned with ``checkpoints=True``, float32 [Q, S, B, N].
+        grad_spikes: gradient with respect to the spikes, float32 [T, B, N].
+        neuron, dt, interval: as in forward.
+        surrogate: of ``cusnn.surrogates``; None for ``FastSigmoid()``.
+        detach_reset: leave the reset out of the gradient.
+        grad_final_state: gradient with respect to the final state, float32 [S, B, N], or None.
+        coefficients: also return gradients with respect to the coefficients per step (``decay``,
+            ``gain``, ``v_threshold``, ...), each as if it were independent of the others.
+        backend: "numpy", "numba" or "cuda"; None for what the arrays decide.
+
+    Returns:
+        NeuronGradients. ``current`` and ``state`` are the same bits on every backend; the sums in
+        ``coefficients`` run in an order of the backend's own.
+
+    Raises:
+        ValueError, TypeError: as ``neuron_forward``.
+
+    Source: Neftci, Mostafa and Zenke (2019), doi:10.1109/MSP.2019.2931595; recomputation from
+    checkpoints: Chen et al. (2016), arXiv:1604.06174.
+    """
+    op = contract.OPS["neuron_backward"]
+    inputs = {
+        "current": current,
+        "checkpoints": checkpoints,
+        "grad_spikes": grad_spikes,
+        "grad_final_state": grad_final_state,
+    }
+    sizes, values = _sizes_and_coefficients(op, neuron, dt, interval, **inputs)
+    name, xp = dispatch.choose(op.name, inputs, backend)
+    skip = () if coefficients else ("grad_coefficients",)
+    outputs = contract.allocate(op, xp, sizes, skip)
+    surrogate = FastSigmoid() if surrogate is None else surrogate
+    if not hasattr(surrogate, "coefficients"):
+        raise TypeError(
+            f"{op.name}: surrogate must be one of cusnn.surrogates, got {type(surrogate).__name__}"
+        )
+    dispatch.function(name, op.name)(
+        **inputs,
+        **outputs,
+        coefficients=values,
+        interval=interval,
+        surrogate=surrogate.coefficients(),
+        detach_reset=bool(detach_reset),
+    )
+    return NeuronGradients(
+        outputs["grad_current"],
+        outputs["grad_state"],
+        _by_name(neuron, outputs["grad_coefficients"]),
+    )
+
+
+def _sizes_and_coefficients(op, neuron, dt, interval, **arrays):
+    _check_neuron(op.name, neuron)
+    if not isinstance(interval, int) or not 1 <= interval <= INTERVAL:
+        raise ValueError(f"{op.name}: interval must be 1 to {INTERVAL}, got {interval}")
+    names = type(neuron)
+    sizes = {"S": len(names.state), "C": len(names.coefficient_names)}
+    if hasattr(arrays["current"], "shape") and len(arrays["current"].shape) == 3:
+        sizes["Q"] = -(-arrays["current"].shape[0] // interval)
+    sizes = contract.check(op, sizes, **arrays)
+    sizes["W"] = -(-sizes["N"] // 32)
+    if neuron.size not in (None, sizes["N"]):
+        raise ValueError(
+            f"{op.name}: the neuron has parameters for {neuron.size} neurons, "
+            f"but current has N={sizes['N']}"
+        )
+    return sizes, neuron.coefficients(dt)
+
+
+def _check_neuron(op: str, neuron) -> None:
+    if type(neuron) not in MODELS.values():
+        raise TypeError(f"{op}: neuron must be one of {', '.join(MODELS)}, got {neuron!r}")
+
+
+def _check_finite(op: str, current, state, final_state) -> None:
+    """A voltage that is not finite stays so, hence the final state tells of any bad input."""
+    if np.isfinite(final_state).all():
+        return
+    for name, array in (("state", state), ("current", current)):
+        bad = np.argwhere(~np.isfinite(array))
+        if bad.size:
+            where = tuple(int(i) for i in bad[0])
+            raise ValueError(f"{op}: {name} must be finite, got {array[where]} at {list(where)}")
+    raise ValueError(f"{op}: the state overflowed float32: scale the input down")
+
+
+def _by_name(neuron, gradients):
+    if gradients is None:
+        return None
+    per_coefficient = gradients.sum(axis=1)
+    if neuron.size is None:
+        per_coefficient = per_coefficient.sum(axis=1)
+    return dict(zip(type(neuron).coefficient_names, per_coefficient, strict=True))
