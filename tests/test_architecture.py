@@ -118,7 +118,7 @@ def test_kernels_are_plain_cuda(path):
     assert path.suffix in (".cu", ".cuh")
     text = path.read_text()
     assert not re.search(r"^\s*#\s*(if|ifdef|ifndef|else)\b", text, re.M), "preprocessor branch"
-    for target in re.findall(r'^\s*#\s*include\s+(.*)$', text, re.M):
+    for target in re.findall(r"^\s*#\s*include\s+(.*)$", text, re.M):
         assert re.fullmatch(r'"\w+\.cuh"', target.strip()), f"includes {target}"
     defines = re.findall(r"^\s*#\s*define\s+(\w+)", text, re.M)
     assert set(defines) <= {"DEVICE"}, defines
