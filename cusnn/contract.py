@@ -2,7 +2,9 @@
 
 Axes: T time, B batch, N neurons, M targets, S state variables, C coefficients, P one or N,
 Q checkpoints, R rows (any leading axes flattened), W 32-bit words (N / 32, rounded up),
-K synapses, F features per value. Equal letters are equal sizes.
+K synapses, F features per value. Of a network: X tiles, L neurons per tile, D delays, J
+projections, G populations, I stimuli, E listed synapses, R room for spikes; A and H fields of a
+row. Equal letters are equal sizes.
 """
 
 from __future__ import annotations
@@ -206,6 +208,45 @@ _op(
     "decode",
     Arg("spikes", "T B N", dtype="uint8"),
     Arg("steps", "B N", "out", "int32"),
+)
+
+
+_op(
+    "network_build",
+    "network",
+    Arg("connections", "J F", dtype="int64"),
+    Arg("weights", "J A", dtype="float64"),
+    Arg("thresholds", "Q", dtype="uint32"),
+    Arg("listed_sources", "E", dtype="int32"),
+    Arg("listed_targets", "E", dtype="int32"),
+    Arg("listed_weights", "E", dtype="float64"),
+    Arg("listed_delays", "E", dtype="int32"),
+    Arg("groups", "G H", dtype="int64"),
+    Arg("voltages", "G A", dtype="float64"),
+    Arg("words", "K", "out", "uint32"),
+    Arg("row_starts", "X N", "out", "int64"),
+    Arg("offsets", "X N D+1", "out", "uint32"),
+    Arg("initial", "N", "out"),
+    settings=("seed", "threads"),
+    kernels=(),
+)
+_op(
+    "network_advance",
+    "network",
+    Arg("words", "K", dtype="uint32"),
+    Arg("row_starts", "X N", dtype="int64"),
+    Arg("offsets", "X N D+1", dtype="uint32"),
+    Arg("segments", "G F", dtype="int64"),
+    Arg("coefficients", "C"),
+    Arg("units", "G"),
+    Arg("stimuli", "I H", dtype="int64"),
+    Arg("thresholds", "Q", dtype="uint32"),
+    Arg("state", "X S L", "inout"),
+    Arg("spikes", "R", "inout", "int32"),
+    Arg("spike_starts", "T+1", "inout", "int64"),
+    Arg("progress", "A", "out", "int64"),
+    settings=("seed", "first_step", "interval", "threads"),
+    kernels=(),
 )
 
 

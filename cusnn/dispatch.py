@@ -82,7 +82,10 @@ def _default(library: str) -> str:
     return DEFAULTS[library]
 
 
-def function(backend: str, op: str):
-    """The backend's function of an operation; loads the backend when it is first asked for."""
-    package = importlib.import_module(BACKENDS[backend].package)
-    return getattr(package, op)
+def function(backend: str, op):
+    """The backend's function of an operation (a ``contract.Op``).
+
+    Only the room of that operation is loaded, when it is first asked for.
+    """
+    room = importlib.import_module(f"{BACKENDS[backend].package}.{op.room}")
+    return getattr(room, op.name)

@@ -112,7 +112,7 @@ def neuron_forward(
     skip = tuple(output for output, want in wanted.items() if not want)
     given = {} if out is None else {k: v for k, v in out._asdict().items() if k not in skip}
     outputs = contract.allocate(op, xp, sizes, skip, **given)
-    dispatch.function(name, op.name)(
+    dispatch.function(name, op)(
         current=current, state=state, **outputs, coefficients=coefficients, interval=interval
     )
     if xp is np:
@@ -184,7 +184,7 @@ def neuron_backward(
         raise TypeError(
             f"{op.name}: surrogate must be one of cusnn.surrogates, got {type(surrogate).__name__}"
         )
-    dispatch.function(name, op.name)(
+    dispatch.function(name, op)(
         **inputs,
         **outputs,
         coefficients=values,

@@ -1,0 +1,35 @@
+"""Spikes as bytes, as bits and as lists of indices."""
+
+import numpy as np
+
+from cusnn import driver
+
+INSTANTIATIONS = {
+    "spike_pack.cu": ("spike_pack",),
+    "spike_unpack.cu": ("spike_unpack",),
+    "spike_compact.cu": ("spike_compact",),
+}
+BLOCK = 256
+MOST_THREADS = 512
+PER_THREAD = 8  # COMPACT_PASSES of compact.cuh
+
+
+def spike_pack(spikes, packed):
+    args = (spikes, packed, *_sizes(*spikes.shape, packed.shape[1]))
+    driver.launch("spike_pack.cu", "spike_pack", -(-packed.size // BLOCK), BLOCK, args)
+
+
+def spike_unpack(packed, spikes):
+    args = (packed, spikes, *_sizes(*spikes.shape, packed.shape[1]))
+    driver.launch("spike_unpack.cu", "spike_unpack", -(-packed.size // BLOCK), BLOCK, args)
+
+
+def spike_compact(spikes, indices, counts):
+    rows, n = spikes.shape
+    block = min(MOST_THREADS, 32 * max(1, -(-n // (32 * PER_THREAD))))
+    args = (spikes, indices, counts, *_sizes(rows, n))
+    driver.launch("spike_compact.cu", "spike_compact", rows, block, args)
+
+
+def _sizes(*sizes):
+    return tuple(np.int32(size) for size in sizes)

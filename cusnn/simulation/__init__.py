@@ -1,0 +1,29 @@
+"""Simulations: a network's arrays and time, its runs, and their results.
+
+    simulation = Simulation(network, backend=None, threads=None)      # builds the synapses
+    result = simulation.run(1000.0, progress=lambda done_ms, total_ms: ...)
+    more = simulation.run(500.0)             # goes on; run(a), run(b) equals run(a + b)
+    simulation.result()                      # everything since the start
+    simulation.reset()                       # back to time zero
+    simulation.build_s, simulation.memory    # seconds, bytes estimated
+
+    result.steps, result.neurons             # spikes, sorted by (time, neuron)
+    result.times                             # ms, float64
+    result.slices                            # {"L23E": slice(0, 20683), ...}
+    result.spikes_of("L23E")                 # times in ms, numbers within the population
+    result.counts(skip_ms)                   # spikes of each neuron
+    result.rates(skip_ms)                    # {"L23E": 0.9, ...} in Hz
+    result.duration, result.wall_s, result.rtf, result.events, result.about
+    result.save("spikes.npz"); Result.load("spikes.npz")
+
+    memory_estimate(network, backend=None, threads=None)              # bytes, nothing built
+
+Errors are ValueError, TypeError, or MemoryError where the network does not fit; Ctrl-C raises
+KeyboardInterrupt between two calls of the engine, and ``simulation.result()`` then has the spikes
+so far.
+"""
+
+from cusnn.simulation.result import Result
+from cusnn.simulation.simulate import Simulation, default_threads, memory_estimate
+
+__all__ = ["Result", "Simulation", "default_threads", "memory_estimate"]

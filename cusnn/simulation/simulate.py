@@ -1,0 +1,254 @@
+"""A network with its arrays and its time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+
+from cusnn.network import Network
+from cusnn.ops import network as engine
+from cusnn.simulation.memory import available_bytes, engine_bytes
+from cusnn.simulation.plan import Plan, plan
+from cusnn.simulation.result import Result
+
+STEPS_PER_CALL = 250
+ROOM_FOR_SPIKES = 2**18
+LONGEST_INTERVAL = 16
+
+
+def default_threads() -> int:
+    """Number of CPU cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def memory_estimate(
+    network: Network, *, backend: str | None = None, threads: int | None = None
+) -> int:
+    """Bytes that building and running the network take at their peak, before anything is built.
+
+    Args:
+        network: the description.
+        backend, threads: as for ``Simulation``.
+    """
+    return _estimate(network, plan(network), backend, _tiles(network, threads))
+
+
+class Simulation:
+    """A network built and ready to run; ``run`` may be called again and again.
+
+    Args:
+        network: the description.
+        backend: "numba", "numpy" (the slow reference) or None for the default.
+        threads: number of threads, and of tiles that the neurons are cut into; None for one per
+            core. The spikes do not depend on it.
+
+    Attributes:
+        network, threads, step: step is the number of steps done.
+        build_s, memory: seconds the build took, bytes estimated.
+
+    Raises:
+        TypeError: ``network`` is no Network.
+        ValueError: an unknown backend, or a network that the engine cannot represent.
+        MemoryError: the network needs more memory than there is.
+    """
+
+    def __init__(
+        self, network: Network, *, backend: str | None = None, threads: int | None = None
+    ):
+        if not isinstance(network, Network):
+            raise TypeError(f"Simulation: network must be a Network, got {network!r}")
+        started = time.perf_counter()
+        self.network, self.backend = network, backend
+        self.threads = _threads(threads)
+        self._plan = plan(network)
+        self._tiles = _tiles(network, threads)
+        self.memory = _estimate(network, self._plan, backend, self._tiles)
+        _check_memory(network, self._plan, self.memory)
+        built = engine.network_build(
+            self._plan.build,
+            tiles=self._tiles,
+            longest=self._plan.longest,
+            seed=network.seed,
+            threads=self.threads,
+            backend=backend,
+        )
+        self._tables = {
+            **self._plan.advance,
+            "words": built.words,
+            "row_starts": built.row_starts,
+            "offsets": built.offsets,
+        }
+        self._initial = built.initial
+        for population, part in zip(network.populations, network.slices.values(), strict=True):
+            if population.v is None:
+                self._initial[part] = population.neuron.v_leak
+        self.reset()
+        self.build_s = time.perf_counter() - started
+
+    def reset(self) -> None:
+        """Back to time zero: voltages as at the start, no spikes; the synapses stay."""
+        n, tiles = self.network.size, self._tiles
+        voltages = np.zeros((-(-n // tiles), tiles), np.float32)
+        voltages.ravel()[:n] = self._initial
+        self._state = np.zeros((tiles, 3, voltages.shape[0]), np.float32)
+        self._state[:, 0] = voltages.T
+        self._spikes = np.empty(n * min(4, self._interval) + ROOM_FOR_SPIKES, np.int32)
+        self._starts = np.zeros(self._plan.longest + 1, np.int64)
+        self._recorded: list[tuple[np.ndarray, np.ndarray]] = []
+        self.step, self._events, self._wall_s = 0, 0, 0.0
+
+    def run(self, duration: float, *, progress=None) -> Result:
+        """Simulate ``duration`` ms more.
+
+        Args:
+            duration: ms, a multiple of dt.
+            progress: called as ``progress(done_ms, duration_ms)`` several times a second.
+
+        Returns:
+            Result of this stretch.
+
+        Raises:
+            ValueError: a duration that is negative or no multiple of dt.
+            KeyboardInterrupt: Ctrl-C; steps done until then stand, ``result()`` has their spikes,
+                and ``run`` may be called again.
+        """
+        steps = self._steps(duration)
+        first, last, mark = self.step, self.step + steps, len(self._recorded)
+        events, wall = self._events, self._wall_s
+        with _interrupts_deferred() as interrupted:
+            while self.step < last:
+                self._advance(min(STEPS_PER_CALL, last - self.step))
+                if interrupted():
+                    raise KeyboardInterrupt
+                if progress is not None:
+                    progress((self.step - first) * self.network.dt, duration)
+        return self._result(self._recorded[mark:], first, self._events - events, self._wall_s - wall)
+
+    def result(self) -> Result:
+        """Everything since the start or the last ``reset``."""
+        return self._result(self._recorded, 0, self._events, self._wall_s)
+
+    @property
+    def _interval(self) -> int:
+        return min(self._plan.shortest, LONGEST_INTERVAL)
+
+    def _advance(self, steps: int) -> None:
+        """One call of the engine, and its spikes recorded."""
+        started = time.perf_counter()
+        longest = self._plan.longest
+        self._make_room()
+        starts = np.zeros(longest + steps + 1, np.int64)
+        starts[: longest + 1] = self._starts
+        done, events = engine.network_advance(
+            self._tables,
+            self._state,
+            self._spikes,
+            starts,
+            seed=self.network.seed,
+            first_step=self.step,
+            interval=self._interval,
+            threads=self.threads,
+            backend=self.backend,
+        )
+        begin, end = starts[longest], starts[longest + done]
+        counts = np.diff(starts[longest : longest + done + 1])
+        offset = np.repeat(np.arange(done), counts)
+        order = np.lexsort((self._spikes[begin:end], offset))
+        self._spikes[begin:end] = self._spikes[begin:end][order]
+        self._recorded.append((self.step + offset, self._spikes[begin:end].copy()))
+        # The spikes of the last longest-delay steps are all that is in flight.
+        first = starts[done]
+        self._spikes[: end - first] = self._spikes[first:end].copy()
+        self._starts = starts[done : done + longest + 1] - first
+        self.step += done
+        self._events += events
+        self._wall_s += time.perf_counter() - started
+
+    def _make_room(self) -> None:
+        """Room for the spikes in flight and for one exchange in which everyone fires each step."""
+        needed = int(self._starts[-1]) + self._interval * self.network.size
+        if self._spikes.size < needed:
+            grown = np.empty(2 * needed, np.int32)
+            grown[: self._starts[-1]] = self._spikes[: self._starts[-1]]
+            self._spikes = grown
+
+    def _steps(self, duration: float) -> int:
+        dt = self.network.dt
+        if not (np.isscalar(duration) and np.isfinite(duration) and duration >= 0):
+            raise ValueError(f"run: duration must be a number of ms, at least 0, got {duration!r}")
+        steps = round(duration / dt)
+        if abs(steps * dt - duration) > 1e-6 * dt * max(1, steps**0.5):
+            raise ValueError(f"run: duration={duration} ms must be a multiple of dt={dt} ms")
+        return steps
+
+    def _result(self, recorded, first: int, events: int, wall_s: float) -> Result:
+        empty = (np.zeros(0, np.int64), np.zeros(0, np.int32))
+        steps, neurons = (np.concatenate(c) for c in zip(empty, *recorded, strict=True))
+        return Result(
+            steps=steps,
+            neurons=neurons,
+            slices=self.network.slices,
+            dt=self.network.dt,
+            first_step=first,
+            n_steps=self.step - first,
+            events=events,
+            wall_s=wall_s,
+            about={
+                "backend": self.backend or "default",
+                "threads": self.threads,
+                "build_s": self.build_s,
+                "memory_bytes": self.memory,
+                "synapses": self._plan.n_synapses,
+                "seed": self.network.seed,
+            },
+        )
+
+
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        return default_threads()
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
+        raise ValueError(f"Simulation: threads must be an integer of at least 1, got {threads!r}")
+    return int(threads)
+
+
+def _tiles(network: Network, threads: int | None) -> int:
+    return max(_threads(threads), -(-network.size // engine.LARGEST_TILE))
+
+
+def _estimate(network: Network, planned: Plan, backend: str | None, tiles: int) -> int:
+    return engine_bytes(
+        planned.n_synapses, network.size, tiles, planned.longest, reference=backend == "numpy"
+    )
+
+
+def _check_memory(network: Network, planned: Plan, needed: int) -> None:
+    available = available_bytes()
+    if available is not None and needed > available:
+        raise MemoryError(
+            f"Simulation: {network.size:,} neurons and {planned.n_synapses:,} synapses need "
+            f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are available; take a smaller scale, "
+            f"fewer threads or shorter delays"
+        )
+
+
+@contextlib.contextmanager
+def _interrupts_deferred():
+    """Ctrl-C sets a flag, so that no call of the engine is torn from its bookkeeping."""
+    seen = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    previous = signal.signal(signal.SIGINT, lambda *_: seen.append(True))
+    try:
+        yield lambda: bool(seen)
+    finally:
+        signal.signal(signal.SIGINT, previous)
