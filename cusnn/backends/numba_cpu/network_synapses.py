@@ -1,0 +1,267 @@
+"""Synapses drawn in blocks, counted and then placed in order; every loop flat.
+
+A worker owns the tiles that ``owner`` gives it, draws all synapses and keeps its own. Random
+numbers are cheap; the words of a tile stay in the order of projections and of numbers within
+them, whatever the number of workers.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from cusnn.backends.numba_cpu.network_normal import normal_quantile
+from cusnn.backends.numba_cpu.philox import philox
+
+FIXED_TOTAL_NUMBER, FIXED_IN_DEGREE, ALL_TO_ALL, ONE_TO_ONE, FROM_LIST = range(5)
+CONSTANT, NORMAL, UNIFORM, LISTED = range(4)
+BLOCK = 1024
+GUESS_BITS = 10
+ROUND = 6755399441055744.0  # 1.5 * 2**52: adding and taking it away rounds half to even
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_words(seed, stream, first, words):
+    """The four random words of synapses ``first``, ``first`` + 1, ..., as rows of ``words``."""
+    for j in range(words.shape[1]):
+        c0, c1, c2, c3 = philox(seed, stream, np.uint64(first + j), np.uint64(0))
+        words[0, j], words[1, j], words[2, j], words[3, j] = c0, c1, c2, c3
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def choose(words, size, chosen):
+    """Numbers below ``size`` from 32-bit words."""
+    for j in range(chosen.size):
+        chosen[j] = (np.uint64(words[j]) * np.uint64(size)) >> np.uint64(32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_ends(connection, first, words, listed_sources, listed_targets, source, target):
+    """Source and target of a block of synapses, as numbers within their populations."""
+    kind, n_pre, n_post = connection[0], connection[3], connection[5]
+    in_degree = max(connection[6], 1)
+    if kind <= FIXED_IN_DEGREE:
+        choose(words[0], n_pre, source)
+    if kind == FIXED_TOTAL_NUMBER:
+        choose(words[1], n_post, target)
+        return
+    for j in range(target.size):
+        number = first + j
+        if kind == FIXED_IN_DEGREE:
+            target[j] = number // in_degree
+        elif kind == ALL_TO_ALL:
+            source[j], target[j] = number // n_post, number % n_post
+        elif kind == ONE_TO_ONE:
+            source[j], target[j] = number, number
+        else:
+            listed = connection[8] + number
+            source[j], target[j] = listed_sources[listed], listed_targets[listed]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_values(kind, row, words, values):
+    """Values of a distribution, float64, from 32-bit words."""
+    a, b, p_low, p_width, low, high = row[0], row[1], row[2], row[3], row[4], row[5]
+    if kind == NORMAL:
+        for j in range(values.size):
+            u = (np.float64(words[j]) + 0.5) * 2.0**-32
+            values[j] = p_low + p_width * u
+        normal_quantile(values)
+        for j in range(values.size):
+            value = a + b * values[j]
+            value = value if value > low else low
+            values[j] = value if value < high else high
+    elif kind == UNIFORM:
+        for j in range(values.size):
+            values[j] = a + b * ((np.float64(words[j]) + 0.5) * 2.0**-32)
+    else:
+        values[:] = a
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def first_guesses(table, guesses):
+    """Number of thresholds that the smallest word with given highest bits reaches."""
+    reached = 0
+    for cell in range(guesses.size):
+        smallest = np.uint32(cell << (32 - GUESS_BITS))
+        while reached < table.size and table[reached] <= smallest:
+            reached += 1
+        guesses[cell] = reached
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def divider(divisor):
+    """Multiplier and shift that divide every number below 2**31 by ``divisor``."""
+    shift = 32
+    while (1 << (shift - 32)) < divisor:
+        shift += 1
+    return np.uint64((1 << shift) // divisor + 1), np.uint64(shift)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pick_own(worker, owner, first_target, target, tile, kept):
+    """Turn targets into tile and number there; list the synapses of this worker's tiles."""
+    n_tiles = owner.size
+    multiplier, shift = divider(n_tiles)
+    for j in range(target.size):
+        neuron = target[j] + np.uint32(first_target)
+        local = np.uint32((np.uint64(neuron) * multiplier) >> shift)
+        target[j] = local
+        tile[j] = neuron - local * np.uint32(n_tiles)
+    count = 0
+    for j in range(target.size):
+        kept[count] = j
+        count += owner[tile[j]] == worker
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def find_cells(
+    connection, first, kept, source, tile, words, table, guesses, listed_delays, starts, cells
+):
+    """Flat index into the offsets [X, N, D + 1] of each kept synapse's (tile, source, delay)."""
+    n_neurons, width = starts
+    listed = connection[11] < 0
+    for i in range(kept.size):
+        j = kept[i]
+        if listed:
+            delay = np.int64(listed_delays[connection[8] + first + j])
+        else:
+            word = words[3, j]
+            reached = guesses[word >> np.uint32(32 - GUESS_BITS)]
+            while reached < table.size and word >= table[reached]:
+                reached += 1
+            delay = connection[12] + reached
+        row = np.int64(tile[j]) * n_neurons + connection[2] + np.int64(source[j])
+        cells[i] = row * width + delay
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def find_bits(connection, row, first, kept, target, words, listed_weights, picked, values, bits):
+    """The synapse words of the kept synapses."""
+    if connection[9] == LISTED:
+        for i in range(kept.size):
+            values[i] = listed_weights[connection[8] + first + kept[i]]
+    else:
+        for i in range(kept.size):
+            picked[i] = words[2, kept[i]]
+        draw_values(connection[9], row, picked, values)
+    scale = row[6]
+    for i in range(kept.size):
+        weight = np.int32((values[i] * scale + ROUND) - ROUND)
+        bits[i] = np.uint32(weight) << np.uint32(16)
+    for i in range(kept.size):
+        bits[i] |= target[kept[i]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def own_synapses(
+    place,
+    worker,
+    owner,
+    connections,
+    weights,
+    thresholds,
+    listed_sources,
+    listed_targets,
+    listed_weights,
+    listed_delays,
+    words,
+    row_starts,
+    offsets,
+    seed,
+):
+    """Count the synapses of a worker's tiles by (tile, source, delay), or place their words.
+
+    Counting adds to entry ``delay`` of a row's offsets. Placing takes entry ``delay`` - 1 as the
+    place of the next word and moves it on, so that afterwards it is the end of the delay.
+    """
+    n_neurons, width = offsets.shape[1], offsets.shape[2]
+    places, bases = offsets.reshape(-1), row_starts.reshape(-1)
+    random = np.empty((4, BLOCK), np.uint32)
+    source, target = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
+    tile, kept = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.int64)
+    cells, values = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.float64)
+    picked, bits = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
+    guesses = np.empty(1 << GUESS_BITS, np.int64)
+    for projection in range(connections.shape[0]):
+        connection = connections[projection]
+        table = thresholds[connection[10] : connection[10] + max(connection[11], 0)]
+        first_guesses(table, guesses)
+        for first in range(0, connection[1], BLOCK):
+            n = min(BLOCK, connection[1] - first)
+            draw_words(np.uint32(seed), np.uint32(connection[7]), first, random[:, :n])
+            draw_ends(
+                connection, first, random, listed_sources, listed_targets, source[:n], target[:n]
+            )
+            count = pick_own(worker, owner, connection[4], target[:n], tile[:n], kept)
+            own = kept[:count]
+            find_cells(
+                connection,
+                first,
+                own,
+                source,
+                tile,
+                random,
+                table,
+                guesses,
+                listed_delays,
+                (n_neurons, width),
+                cells,
+            )
+            if not place:
+                for i in range(count):
+                    places[np.uint64(cells[i])] += np.uint32(1)
+                continue
+            find_bits(
+                connection,
+                weights[projection],
+                first,
+                own,
+                target,
+                random,
+                listed_weights,
+                picked[:count],
+                values[:count],
+                bits,
+            )
+            for i in range(count):
+                cell = cells[i]
+                at = np.int64(places[cell - 1]) + bases[cell // width]
+                places[cell - 1] += np.uint32(1)
+                words[at] = bits[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def accumulate_rows(counts, starts):
+    """Counts by (source, delay) of a tile into offsets; returns the tile's number of words."""
+    total = np.int64(0)
+    for source in range(counts.shape[0]):
+        starts[source] = total
+        reached = np.uint32(0)
+        counts[source, 0] = 0
+        for delay in range(1, counts.shape[1]):
+            reached += counts[source, delay]
+            counts[source, delay] = reached
+        total += reached
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def restore_offsets(places):
+    """After placing, entry d - 1 of a row holds what entry d must hold."""
+    for source in range(places.shape[0]):
+        for delay in range(places.shape[1] - 1, 0, -1):
+            places[source, delay] = places[source, delay - 1]
+        places[source, 0] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def initial_values(kind, row, seed, stream, initial):
+    """A value of a distribution for each neuron of a population."""
+    words, values = np.empty(initial.size, np.uint32), np.empty(initial.size, np.float64)
+    for j in range(initial.size):
+        words[j] = philox(np.uint32(seed), np.uint32(stream), np.uint64(j), np.uint64(0))[0]
+    draw_values(kind, row, words, values)
+    for j in range(initial.size):
+        initial[j] = values[j]

@@ -1,0 +1,203 @@
+"""A tile's steps: what is due arrives, neurons move, who fired is listed."""
+
+import numpy as np
+from numba import njit
+
+from cusnn.backends.numba_cpu.philox import philox
+from cusnn.backends.numba_cpu.spikes import compact_row
+
+TINY = np.float32(1e-30)
+ZERO, ONE = np.float32(0), np.float32(1)
+N_COEFFICIENTS = (5, 6)
+MOST_COEFFICIENTS = 6
+GROUPS = 64
+BLOCK = 256
+STEPS_PER_DRAW = 4
+
+
+@njit(cache=True, nogil=True)
+def own_range(first, size, tile, n_tiles):
+    """Numbers within a tile of the neurons ``first`` to ``first`` + ``size`` - 1 that it owns."""
+    return (first - tile + n_tiles - 1) // n_tiles, (first + size - tile + n_tiles - 1) // n_tiles
+
+
+@njit(cache=True, nogil=True)
+def gather_coefficients(segments, coefficients, tile, n_tiles, own):
+    """Coefficients per neuron in the order of a tile's neurons; the others stay as they are."""
+    for population in range(segments.shape[0]):
+        model, first, size = (
+            segments[population, 0],
+            segments[population, 3],
+            segments[population, 4],
+        )
+        if segments[population, 6] == 0:
+            continue
+        begin, end = own_range(first, size, tile, n_tiles)
+        for row in range(N_COEFFICIENTS[model]):
+            base = segments[population, 5] + row * size - first + tile
+            for j in range(begin, end):
+                own[row, j] = coefficients[base + j * n_tiles]
+
+
+@njit(cache=True, nogil=True)
+def add_words(words, arriving):
+    """Add the weight of each word to the sum of its target."""
+    for k in range(words.size):
+        word = words[k]
+        arriving[word & np.uint32(0xFFFF)] += np.int32(word) >> np.int32(16)
+
+
+@njit(cache=True, nogil=True)
+def deliver(words, row_starts, offsets, spikes, spike_starts, now, shortest, arriving):
+    """Add all words that are due; returns their number."""
+    events = np.int64(0)
+    for delay in range(shortest, offsets.shape[1]):
+        for k in range(spike_starts[now - delay], spike_starts[now - delay + 1]):
+            source = spikes[k]
+            begin, end = offsets[source, delay - 1], offsets[source, delay]
+            row = row_starts[source]
+            add_words(words[row + begin : row + end], arriving)
+            events += end - begin
+    return events
+
+
+@njit(cache=True, nogil=True)
+def add_poisson(stimuli, thresholds, seed, step, tile, n_tiles, arriving):
+    """Poisson counts times weights for the four steps that share their random words."""
+    random = np.empty((STEPS_PER_DRAW, BLOCK), np.uint32)
+    counts = np.empty(BLOCK, np.int32)
+    block = np.uint64(step >> 2)
+    for stimulus in range(stimuli.shape[0]):
+        stream, weight = np.uint32(stimuli[stimulus, 2]), np.int32(stimuli[stimulus, 3])
+        lowest = stimuli[stimulus, 4]
+        table = thresholds[lowest : lowest + stimuli[stimulus, 5]]
+        begin, end = own_range(stimuli[stimulus, 0], stimuli[stimulus, 1], tile, n_tiles)
+        for first in range(begin, end, BLOCK):
+            n = min(BLOCK, end - first)
+            for j in range(n):
+                neuron = np.uint64((first + j) * n_tiles + tile)
+                c0, c1, c2, c3 = philox(np.uint32(seed), stream, neuron, block)
+                random[0, j], random[1, j], random[2, j], random[3, j] = c0, c1, c2, c3
+            for q in range(STEPS_PER_DRAW):
+                count_reached(random[q, :n], table, counts)
+                add_counts(counts, weight, arriving[q, first : first + n])
+
+
+@njit(cache=True, nogil=True)
+def count_reached(words, table, counts):
+    """How many thresholds each word reaches."""
+    for j in range(words.size):
+        counts[j] = 0
+    for k in range(table.size):
+        threshold = table[k]
+        for j in range(words.size):
+            counts[j] += np.int32(words[j] >= threshold)
+
+
+@njit(cache=True, nogil=True)
+def add_counts(counts, weight, arriving):
+    for j in range(arriving.size):
+        arriving[j] += counts[j] * weight
+
+
+@njit(cache=True, nogil=True)
+def cut(x):
+    return ZERO if abs(x) < TINY else x
+
+
+@njit(cache=True, nogil=True)
+def fire(v_pre, v, refractory, v_threshold, v_reset, reset, rest):
+    """Voltage, rest and spike of a neuron whose voltage has moved to ``v_pre``."""
+    resting = refractory > ZERO
+    v_pre = v if resting else v_pre
+    spiked = (v_pre >= v_threshold) & (not resting)
+    soft = v_pre - (v_threshold - v_reset) if reset == 1 else v_pre
+    after = v_reset if reset == 0 else soft
+    left = refractory - ONE if resting else ZERO
+    return after if spiked else v_pre, rest if spiked else left, spiked
+
+
+@njit(cache=True, nogil=True)
+def step_cuba(v, i, refractory, current, c, reset, rest):
+    decay, decay_syn, gain, drive, v_threshold, v_reset = c
+    v_pre = cut(decay * v + (gain * i + drive))
+    after, left, spiked = fire(v_pre, v, refractory, v_threshold, v_reset, reset, rest)
+    return after, cut(decay_syn * i + current), left, spiked
+
+
+@njit(cache=True, nogil=True)
+def step_lif(v, refractory, current, c, reset, rest):
+    decay, gain, drive, v_threshold, v_reset = c
+    v_pre = cut(decay * v + (gain * current + drive))
+    return fire(v_pre, v, refractory, v_threshold, v_reset, reset, rest)
+
+
+@njit(cache=True, nogil=True)
+def move_cuba(v, i, refractory, arriving, fired, unit, c, reset, rest):
+    """One step of neurons with one set of coefficients; input is consumed."""
+    for j in range(v.size):
+        current = np.float32(arriving[j]) * unit
+        arriving[j] = 0
+        v[j], i[j], refractory[j], fired[j] = step_cuba(
+            v[j], i[j], refractory[j], current, c, reset, rest
+        )
+
+
+@njit(cache=True, nogil=True)
+def move_lif(v, refractory, arriving, fired, unit, c, reset, rest):
+    for j in range(v.size):
+        current = np.float32(arriving[j]) * unit
+        arriving[j] = 0
+        v[j], refractory[j], fired[j] = step_lif(v[j], refractory[j], current, c, reset, rest)
+
+
+@njit(cache=True, nogil=True)
+def move_each_cuba(v, i, refractory, arriving, fired, unit, own, reset, rest):
+    """One step of neurons with coefficients of their own."""
+    for j in range(v.size):
+        c = (own[0, j], own[1, j], own[2, j], own[3, j], own[4, j], own[5, j])
+        current = np.float32(arriving[j]) * unit
+        arriving[j] = 0
+        v[j], i[j], refractory[j], fired[j] = step_cuba(
+            v[j], i[j], refractory[j], current, c, reset, rest
+        )
+
+
+@njit(cache=True, nogil=True)
+def move_each_lif(v, refractory, arriving, fired, unit, own, reset, rest):
+    for j in range(v.size):
+        c = (own[0, j], own[1, j], own[2, j], own[3, j], own[4, j])
+        current = np.float32(arriving[j]) * unit
+        arriving[j] = 0
+        v[j], refractory[j], fired[j] = step_lif(v[j], refractory[j], current, c, reset, rest)
+
+
+@njit(cache=True, nogil=True)
+def move(segments, coefficients, units, own, tile, n_tiles, state, arriving, fired):
+    """One step of all neurons of a tile."""
+    for population in range(segments.shape[0]):
+        model, reset, refractory_steps, first, size, lowest, per_neuron = segments[population]
+        begin, end = own_range(first, size, tile, n_tiles)
+        v, i, refractory = state[0, begin:end], state[1, begin:end], state[2, begin:end]
+        come, flags = arriving[begin:end], fired[begin:end]
+        unit, rest = units[population], np.float32(refractory_steps)
+        c = coefficients[lowest:]
+        if per_neuron:
+            if model:
+                move_each_cuba(v, i, refractory, come, flags, unit, own[:, begin:end], reset, rest)
+            else:
+                move_each_lif(v, refractory, come, flags, unit, own[:, begin:end], reset, rest)
+        elif model:
+            numbers = (c[0], c[1], c[2], c[3], c[4], c[5])
+            move_cuba(v, i, refractory, come, flags, unit, numbers, reset, rest)
+        else:
+            move_lif(v, refractory, come, flags, unit, (c[0], c[1], c[2], c[3], c[4]), reset, rest)
+
+
+@njit(cache=True, nogil=True)
+def list_fired(fired, tile, n_tiles, listed):
+    """Numbers in the network of a tile's neurons that fired; returns how many."""
+    count = compact_row(fired, listed)
+    for k in range(count):
+        listed[k] = listed[k] * n_tiles + tile
+    return count
