@@ -670,7 +670,7 @@ class Power(Surrogate):
         object.__setattr__(self, "power", int(self.power))
 
     def derivative(self, u):
-        return self.amplitude / (1.0 + self.slope * np.abs(_float64(u))) ** self.power
+        return self.amplitude * (1.0 + self.slope * np.abs(_float64(u))) ** -self.power
 
     def primitive(self, u):
         u = _float64(u)
@@ -859,7 +859,7 @@ _add(
 _add(
     "spikingjelly",
     "Sigmoid",
-    "alpha / ((1 + exp(-alpha*x))*(1 + exp(alpha*x)))",
+    "alpha*sigmoid(alpha*x)*(1 - sigmoid(alpha*x))",
     lambda alpha=4.0: Sigmoid(alpha),
 )
 _add(
@@ -922,7 +922,7 @@ _add(
 _add(
     "spikingjelly",
     "S2NN",
-    "where(x < 0, alpha / ((1 + exp(-alpha*x))*(1 + exp(alpha*x))), beta / (abs(x) + 1))",
+    "where(x < 0, alpha*sigmoid(alpha*x)*(1 - sigmoid(alpha*x)), beta / (x + 1))",
     lambda alpha=4.0, beta=1.0: S2NN(alpha, beta),
 )
 _add(
@@ -941,9 +941,9 @@ _add(
 _add(
     "spikingjelly",
     "FakeNumericalGradient",
-    "minimum(1 / maximum(abs(x), 1e-300), alpha)",
+    "minimum(sign(x)/x, alpha)",
     lambda alpha=0.3: CappedReciprocal(alpha),
-    "at x = 0, where its code divides 0 by 0, alpha",
+    "at x = 0, where the formula divides 0 by 0, alpha",
 )
 _add(
     "spikingjelly",
