@@ -1,0 +1,395 @@
+"""Neurons: T steps forward, and the way back through the same steps.
+
+A thread takes a block of neurons through all steps, so that their state stays in L1. Inner loops
+run over the neurons of a block, without branches, and are what LLVM makes vectors of.
+"""
+
+import numba
+import numpy as np
+from numba.extending import overload
+
+from cusnn.backends.numba_cpu.surrogates import KINDS, derivative_block
+
+BLOCK = 512
+BACKWARD_BLOCK = 256
+INTERVAL = 16
+TINY = np.float32(1e-30)
+ZERO = np.float32(0)
+ONE = np.float32(1)
+HARD, SOFT, NONE = range(3)
+
+
+def neuron_forward(
+    current, state, final_state, spikes, packed, checkpoints, coefficients, interval
+):
+    steps, batch, n = current.shape
+    if spikes is None:
+        spikes = np.empty((0, batch, n), np.uint8)
+    if packed is None:
+        packed = np.empty((0, batch, 0), np.uint32)
+    if checkpoints is None:
+        checkpoints = np.empty((0, *state.shape), np.float32)
+    _forward(
+        current, state, final_state, spikes, packed, checkpoints, *_numbers(coefficients), interval
+    )
+
+
+def neuron_backward(
+    current,
+    checkpoints,
+    grad_spikes,
+    grad_final_state,
+    grad_current,
+    grad_state,
+    grad_coefficients,
+    coefficients,
+    interval,
+    surrogate,
+    detach_reset,
+):
+    if grad_final_state is None:
+        grad_final_state = np.zeros(grad_state.shape, np.float32)
+    if grad_coefficients is None:
+        grad_coefficients = np.empty((0, *grad_state.shape[1:]), np.float32)
+    _backward(
+        current,
+        checkpoints,
+        grad_spikes,
+        grad_final_state,
+        grad_current,
+        grad_state,
+        grad_coefficients,
+        *_numbers(coefficients),
+        interval,
+        coefficients.reset,
+        KINDS.index(surrogate.kind),
+        surrogate.values,
+        bool(detach_reset),
+    )
+
+
+def _numbers(coefficients):
+    """Coefficients as both models take them, and what a spike does to voltage and counter.
+
+    A spike leaves ``keep v_pre - amount``, with which every kind of reset is the same arithmetic:
+    hard 0 v_pre + v_reset, soft v_pre - (v_threshold - v_reset), none v_pre - 0.
+    """
+    values = coefficients.values
+    if coefficients.model == "LIF":
+        decay, gain, drive, v_threshold, v_reset = values
+        decay_syn = np.zeros_like(decay)
+    else:
+        decay, decay_syn, gain, drive, v_threshold, v_reset = values
+    amount = (-v_reset, v_threshold - v_reset, np.full_like(v_reset, -0.0))[coefficients.reset]
+    table = (decay, decay_syn, gain, drive, v_threshold, amount)
+    if values.shape[1] == 1:
+        table = tuple(row[0] for row in table)
+    else:
+        table = tuple(np.require(row, requirements="W") for row in table)
+    keep = ZERO if coefficients.reset == HARD else ONE
+    return table, keep, np.float32(coefficients.refractory_steps)
+
+
+def _at(values, j):
+    """A coefficient of neuron j: of one number for all, or of an array."""
+    return values[j] if isinstance(values, np.ndarray) else values
+
+
+@overload(_at, inline="always")
+def _compiled_at(values, j):
+    if isinstance(values, numba.types.Array):
+        return lambda values, j: values[j]
+    return lambda values, j: values
+
+
+def _part(values, first, last):
+    """A coefficient of the neurons of a block."""
+    return values[first:last] if isinstance(values, np.ndarray) else values
+
+
+@overload(_part, inline="always")
+def _compiled_part(values, first, last):
+    if isinstance(values, numba.types.Array):
+        return lambda values, first, last: values[first:last]
+    return lambda values, first, last: values
+
+
+@numba.njit(cache=True, nogil=True)
+def _block_table(table, first, last):
+    decay, decay_syn, gain, drive, v_threshold, amount = table
+    return (
+        _part(decay, first, last),
+        _part(decay_syn, first, last),
+        _part(gain, first, last),
+        _part(drive, first, last),
+        _part(v_threshold, first, last),
+        _part(amount, first, last),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _membrane(v, left, arriving, decay, drive, v_threshold, amount, keep, rest):
+    """One step: v_pre, whether it spiked, and the voltage and counter after it."""
+    v_pre = decay * v + (arriving + drive)
+    v_pre = ZERO if abs(v_pre) < TINY else v_pre
+    v_pre = v if left > ZERO else v_pre
+    spiked = np.uint8(v_pre >= v_threshold) & np.uint8(left <= ZERO)
+    after = keep * v_pre - amount if spiked else v_pre
+    left = left - ONE if left > ZERO else ZERO
+    left = rest if spiked else left
+    return v_pre, spiked, after, left
+
+
+@numba.njit(cache=True, nogil=True)
+def _lif_step(current, v, left, v_pre, spiked, table, keep, rest):
+    """One step of LIF neurons, the state in place."""
+    decay, _, gain, drive, v_threshold, amount = table
+    for j in range(current.size):
+        arriving = _at(gain, j) * current[j]
+        v_pre[j], spiked[j], v[j], left[j] = _membrane(
+            v[j],
+            left[j],
+            arriving,
+            _at(decay, j),
+            _at(drive, j),
+            _at(v_threshold, j),
+            _at(amount, j),
+            keep,
+            rest,
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def _cuba_step(current, v, i, left, v_pre, spiked, table, keep, rest):
+    """One step of CubaLIF neurons, the state in place."""
+    decay, decay_syn, gain, drive, v_threshold, amount = table
+    for j in range(current.size):
+        arriving = _at(gain, j) * i[j]
+        v_pre[j], spiked[j], v[j], left[j] = _membrane(
+            v[j],
+            left[j],
+            arriving,
+            _at(decay, j),
+            _at(drive, j),
+            _at(v_threshold, j),
+            _at(amount, j),
+            keep,
+            rest,
+        )
+        moved = _at(decay_syn, j) * i[j] + current[j]
+        i[j] = ZERO if abs(moved) < TINY else moved
+
+
+@numba.njit(cache=True, nogil=True)
+def _step(current, state, v_pre, spiked, table, keep, rest):
+    if state.shape[0] == 2:
+        _lif_step(current, state[0], state[1], v_pre, spiked, table, keep, rest)
+    else:
+        _cuba_step(current, state[0], state[1], state[2], v_pre, spiked, table, keep, rest)
+
+
+@numba.njit(cache=True, nogil=True)
+def _pack(spiked, words):
+    n = spiked.size
+    for word in range(-(-n // 32)):
+        bits = np.uint32(0)
+        for j in range(min(32, n - 32 * word)):
+            bits |= np.uint32(spiked[32 * word + j]) << np.uint32(j)
+        words[word] = bits
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _forward(current, state, final_state, spikes, packed, checkpoints, table, keep, rest, interval):
+    steps, batch, n = current.shape
+    blocks = -(-n // BLOCK)
+    for job in numba.prange(batch * blocks):
+        b = job // blocks
+        first = (job - b * blocks) * BLOCK
+        last = min(first + BLOCK, n)
+        own = _block_table(table, first, last)
+        now = np.empty((state.shape[0], last - first), np.float32)
+        now[:] = state[:, b, first:last]
+        v_pre = np.empty(last - first, np.float32)
+        flags = np.empty(last - first, np.uint8)
+        for t in range(steps):
+            if checkpoints.shape[0] > 0 and t % interval == 0:
+                checkpoints[t // interval, :, b, first:last] = now
+            arriving = current[t, b, first:last]
+            spiked = spikes[t, b, first:last] if spikes.shape[0] > 0 else flags
+            _step(arriving, now, v_pre, spiked, own, keep, rest)
+            if packed.shape[0] > 0:
+                _pack(spiked, packed[t, b, first // 32 :])
+        final_state[:, b, first:last] = now
+
+
+@numba.njit(cache=True, nogil=True)
+def _membrane_back(
+    grad_v, v_pre, left, grad_spike, derivative, decay, v_threshold, amount, hard, detach
+):
+    """Over one step: grad_v before it, and the parts through integration, spike and reset."""
+    resting = left > ZERO
+    spiked = np.uint8(v_pre >= v_threshold) & np.uint8(left <= ZERO)
+    jump = -amount - v_pre if hard else -amount
+    total = grad_spike if detach else grad_spike + grad_v * jump
+    fire = ZERO if resting else total * derivative
+    reset = grad_v if spiked else ZERO
+    kept = ZERO if (hard and spiked) else grad_v
+    grad_v_pre = kept + fire
+    moved = ZERO if resting else grad_v_pre
+    before = grad_v if resting else decay * grad_v_pre
+    before = ZERO if abs(before) < TINY else before
+    return before, moved, fire, reset
+
+
+@numba.njit(cache=True, nogil=True)
+def _lif_back(
+    grad_current, grad_v, v_pre, left, grad_spike, derivative, parts, table, hard, detach
+):
+    """One step back for LIF neurons, grad_v in place."""
+    decay, _, gain, _, v_threshold, amount = table
+    moved, fire, reset = parts
+    for j in range(grad_current.size):
+        grad_v[j], moved[j], fire[j], reset[j] = _membrane_back(
+            grad_v[j],
+            v_pre[j],
+            left[j],
+            grad_spike[j],
+            derivative[j],
+            _at(decay, j),
+            _at(v_threshold, j),
+            _at(amount, j),
+            hard,
+            detach,
+        )
+        grad_current[j] = _at(gain, j) * moved[j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _cuba_back(
+    grad_current, grad_v, grad_i, v_pre, left, grad_spike, derivative, parts, table, hard, detach
+):
+    """One step back for CubaLIF neurons, grad_v and grad_i in place."""
+    decay, decay_syn, gain, _, v_threshold, amount = table
+    moved, fire, reset = parts
+    for j in range(grad_current.size):
+        grad_v[j], moved[j], fire[j], reset[j] = _membrane_back(
+            grad_v[j],
+            v_pre[j],
+            left[j],
+            grad_spike[j],
+            derivative[j],
+            _at(decay, j),
+            _at(v_threshold, j),
+            _at(amount, j),
+            hard,
+            detach,
+        )
+        grad_current[j] = grad_i[j]
+        before = _at(decay_syn, j) * grad_i[j] + _at(gain, j) * moved[j]
+        grad_i[j] = ZERO if abs(before) < TINY else before
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_terms(sums, parts, state, current, grad_current, reset_kind):
+    """Add what one step gives to the gradients of the coefficients; state is that before it."""
+    moved, fire, reset = parts
+    cuba = state.shape[0] == 3
+    for j in range(current.size):
+        sums[0, j] += moved[j] * state[0, j]
+        if cuba:
+            sums[1, j] += grad_current[j] * state[1, j]
+        driver = state[1, j] if cuba else current[j]
+        sums[-4, j] += moved[j] * driver
+        sums[-3, j] += moved[j]
+        sums[-2, j] += -(fire[j] + reset[j]) if reset_kind == SOFT else -fire[j]
+        sums[-1, j] += reset[j] if reset_kind != NONE else ZERO
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _backward(
+    current,
+    checkpoints,
+    grad_spikes,
+    grad_final_state,
+    grad_current,
+    grad_state,
+    grad_coefficients,
+    table,
+    keep,
+    rest,
+    interval,
+    reset,
+    kind,
+    surrogate,
+    detach,
+):
+    steps, batch, n = current.shape
+    rows = grad_state.shape[0]
+    blocks = -(-n // BACKWARD_BLOCK)
+    for job in numba.prange(batch * blocks):
+        b = job // blocks
+        first = (job - b * blocks) * BACKWARD_BLOCK
+        last = min(first + BACKWARD_BLOCK, n)
+        size = last - first
+        own = _block_table(table, first, last)
+        v_threshold = own[4]
+        states = np.empty((interval + 1, rows, size), np.float32)
+        v_pre = np.empty((interval, size), np.float32)
+        spiked = np.empty(size, np.uint8)
+        derivative = np.empty(size, np.float32)
+        moved, fire, to_reset = np.empty((3, size), np.float32)
+        parts = (moved, fire, to_reset)
+        grad = np.empty((rows, size), np.float32)
+        grad[:] = grad_final_state[:, b, first:last]
+        grad[rows - 1] = ZERO
+        sums = np.zeros((grad_coefficients.shape[0], size), np.float32)
+        for q in range(checkpoints.shape[0] - 1, -1, -1):
+            start = q * interval
+            length = min(interval, steps - start)
+            states[0] = checkpoints[q, :, b, first:last]
+            for k in range(length):
+                states[k + 1] = states[k]
+                arriving = current[start + k, b, first:last]
+                _step(arriving, states[k + 1], v_pre[k], spiked, own, keep, rest)
+            for k in range(length - 1, -1, -1):
+                t = start + k
+                for j in range(size):
+                    derivative[j] = v_pre[k, j] - _at(v_threshold, j)
+                derivative_block(kind, surrogate, derivative, derivative)
+                left = states[k, rows - 1]
+                grad_spike = grad_spikes[t, b, first:last]
+                to_current = grad_current[t, b, first:last]
+                hard = reset == HARD
+                if rows == 2:
+                    _lif_back(
+                        to_current,
+                        grad[0],
+                        v_pre[k],
+                        left,
+                        grad_spike,
+                        derivative,
+                        parts,
+                        own,
+                        hard,
+                        detach,
+                    )
+                else:
+                    _cuba_back(
+                        to_current,
+                        grad[0],
+                        grad[1],
+                        v_pre[k],
+                        left,
+                        grad_spike,
+                        derivative,
+                        parts,
+                        own,
+                        hard,
+                        detach,
+                    )
+                if sums.shape[0] > 0:
+                    arriving = current[t, b, first:last]
+                    _add_terms(sums, parts, states[k], arriving, to_current, reset)
+        grad_state[:, b, first:last] = grad
+        if sums.shape[0] > 0:
+            grad_coefficients[:, b, first:last] = sums

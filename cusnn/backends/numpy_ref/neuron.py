@@ -1,0 +1,150 @@
+"""Neurons: T steps forward, and the way back through the same steps."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cusnn.backends.numpy_ref import surrogates
+
+TINY = np.float32(1e-30)
+ZERO = np.float32(0)
+ONE = np.float32(1)
+HARD, SOFT, NONE = range(3)
+
+
+class Step(NamedTuple):
+    """What a step did, each [B, N]: what the way back needs to know."""
+
+    before: np.ndarray  # [S, B, N]
+    v_pre: np.ndarray
+    resting: np.ndarray
+    spiked: np.ndarray
+
+
+def neuron_forward(
+    current, state, final_state, spikes, packed, checkpoints, coefficients, interval
+):
+    state = state.copy()
+    with np.errstate(all="ignore"):
+        for t in range(current.shape[0]):
+            if checkpoints is not None and t % interval == 0:
+                checkpoints[t // interval] = state
+            done = step(state, current[t], coefficients)
+            if spikes is not None:
+                spikes[t] = done.spiked
+            if packed is not None:
+                packed[t] = pack(done.spiked, packed.shape[2])
+    final_state[:] = state
+
+
+def step(state, current, coefficients):
+    """Move ``state`` [S, B, N] by one step; returns what happened."""
+    before = state.copy()
+    v, refractory = state[0], state[-1]
+    resting = refractory > 0
+    if coefficients.model == "LIF":
+        decay, gain, drive, v_threshold, v_reset = coefficients.values
+        v_pre = decay * v + (gain * current + drive)
+    else:
+        decay, decay_syn, gain, drive, v_threshold, v_reset = coefficients.values
+        v_pre = decay * v + (gain * state[1] + drive)
+        state[1] = cut(decay_syn * state[1] + current)
+    v_pre = np.where(resting, v, cut(v_pre))
+    spiked = (v_pre >= v_threshold) & ~resting
+    # v_pre - v_pre is 0; but an infinite voltage must not vanish in the reset: it becomes NaN.
+    after = (v_reset + (v_pre - v_pre), v_pre - (v_threshold - v_reset), v_pre)
+    state[0] = np.where(spiked, after[coefficients.reset], v_pre)
+    state[-1] = np.where(resting, refractory - ONE, ZERO)
+    state[-1][spiked] = coefficients.refractory_steps
+    return Step(before, v_pre, resting, spiked)
+
+
+def cut(x):
+    """Zero in place of what has decayed below 1e-30: subnormal numbers never arise."""
+    return np.where(np.abs(x) < TINY, ZERO, x)
+
+
+def pack(spiked, words):
+    bits = np.zeros((spiked.shape[0], 32 * words), np.uint32)
+    bits[:, : spiked.shape[1]] = spiked
+    bits = bits.reshape(-1, words, 32) << np.arange(32, dtype=np.uint32)
+    return np.bitwise_or.reduce(bits, axis=2)
+
+
+def neuron_backward(
+    current,
+    checkpoints,
+    grad_spikes,
+    grad_final_state,
+    grad_current,
+    grad_state,
+    grad_coefficients,
+    coefficients,
+    interval,
+    surrogate,
+    detach_reset,
+):
+    grad_state[:] = 0 if grad_final_state is None else grad_final_state
+    grad_state[-1] = 0
+    sums = np.zeros((len(coefficients.values), *grad_state.shape[1:]), np.float32)
+    with np.errstate(all="ignore"):
+        for q in reversed(range(checkpoints.shape[0])):
+            first = q * interval
+            segment = current[first : first + interval]
+            state = checkpoints[q].copy()
+            steps = [step(state, arriving, coefficients) for arriving in segment]
+            for t in reversed(range(first, first + len(steps))):
+                grad_current[t], terms = step_back(
+                    grad_state,
+                    steps[t - first],
+                    current[t],
+                    grad_spikes[t],
+                    coefficients,
+                    surrogate,
+                    detach_reset,
+                )
+                for total, term in zip(sums, terms, strict=True):
+                    total += term
+    if grad_coefficients is not None:
+        grad_coefficients[:] = sums
+
+
+def step_back(grad_state, done, current, grad_spike, coefficients, surrogate, detach_reset):
+    """Move ``grad_state`` [S, B, N] from behind a step to before it.
+
+    Returns:
+        The gradient with respect to the step's input, and to each coefficient.
+    """
+    hard, soft = coefficients.reset == HARD, coefficients.reset == SOFT
+    values = coefficients.values
+    decay, gain, v_threshold, v_reset = values[0], values[-4], values[-2], values[-1]
+    before, v_pre, resting, spiked = done
+    grad_v = grad_state[0].copy()
+
+    derivative = surrogates.derivative(surrogate.kind, surrogate.values, v_pre - v_threshold)
+    jump = (v_reset - v_pre, -(v_threshold - v_reset), ZERO)[coefficients.reset]
+    grad_spike_total = grad_spike if detach_reset else grad_spike + grad_v * jump
+    grad_fire = np.where(resting, ZERO, grad_spike_total * derivative)
+    grad_reset = np.where(spiked, grad_v, ZERO)
+    grad_v_pre = (np.where(spiked, ZERO, grad_v) if hard else grad_v) + grad_fire
+    grad_moved = np.where(resting, ZERO, grad_v_pre)
+    grad_state[0] = cut(np.where(resting, grad_v, decay * grad_v_pre))
+
+    to_threshold = -(grad_fire + grad_reset) if soft else -grad_fire
+    to_reset = grad_reset if hard or soft else np.zeros_like(grad_reset)
+    if coefficients.model == "LIF":
+        grad_current = gain * grad_moved
+        terms = (grad_moved * before[0], grad_moved * current, grad_moved, to_threshold, to_reset)
+    else:
+        decay_syn = values[1]
+        grad_current = grad_state[1].copy()
+        grad_state[1] = cut(decay_syn * grad_current + gain * grad_moved)
+        terms = (
+            grad_moved * before[0],
+            grad_current * before[1],
+            grad_moved * before[1],
+            grad_moved,
+            to_threshold,
+            to_reset,
+        )
+    return grad_current, terms

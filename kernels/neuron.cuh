@@ -1,0 +1,110 @@
+// What every neuron model shares: its numbers per step, and a membrane that leaks, fires and rests.
+#pragma once
+
+#include "prelude.cuh"
+
+constexpr float TINY = 1e-30f;
+
+// Zero in place of what has decayed below TINY: subnormal numbers never arise.
+DEVICE float cut(float x) { return fabsf(x) < TINY ? 0.0f : x; }
+
+constexpr int32 MOST_COEFFICIENTS = 6;
+
+// What is the same for all neurons; passed by value.
+struct Uniform {
+    float values[MOST_COEFFICIENTS];  // in use where there are no values per neuron
+    int32 reset;
+    int32 refractory_steps;
+};
+
+struct Coefficients {
+    Uniform uniform;
+    const float* values;  // [C, N], or null
+    int32 N;
+
+    DEVICE float get(int32 c, int32 n) const {
+        return values ? values[int64(c) * N + n] : uniform.values[c];
+    }
+};
+
+enum Reset : int32 { HARD, SOFT, NONE };
+
+// What a step did to a membrane: what the way back needs to know.
+struct Outcome {
+    float v_pre;
+    bool resting;
+    bool spiked;
+};
+
+// Parts of a step's gradient with respect to the voltage.
+struct Parts {
+    float moved;  // that went through the step's integration
+    float fire;   // that went through the spike
+    float reset;  // with respect to the voltage after a reset
+};
+
+struct Membrane {
+    float decay, drive, v_threshold;
+    // A spike leaves keep * v_pre - amount, with which every kind of reset is the same arithmetic:
+    // hard 0 v_pre + v_reset, soft v_pre - (v_threshold - v_reset), none v_pre - 0. An infinite
+    // voltage does not vanish in a hard reset: it becomes NaN.
+    float keep, amount;
+    float rest;  // steps to rest after a spike
+    int32 reset;
+    float v, refractory;  // state
+
+    DEVICE void set(const Coefficients& numbers, float decay_, float drive_, float v_threshold_,
+                    float v_reset) {
+        decay = decay_;
+        drive = drive_;
+        v_threshold = v_threshold_;
+        reset = numbers.uniform.reset;
+        keep = reset == HARD ? 0.0f : 1.0f;
+        amount = reset == HARD ? -v_reset : reset == SOFT ? v_threshold - v_reset : 0.0f;
+        rest = float(numbers.uniform.refractory_steps);
+    }
+
+    DEVICE float after(const Outcome& done) const {
+        return done.spiked ? keep * done.v_pre - amount : done.v_pre;
+    }
+
+    DEVICE Outcome move(float arriving) {
+        Outcome done;
+        done.resting = refractory > 0.0f;
+        const float moved = cut(decay * v + (arriving + drive));
+        done.v_pre = done.resting ? v : moved;
+        done.spiked = done.v_pre >= v_threshold && !done.resting;
+        v = after(done);
+        refractory = done.spiked ? rest : done.resting ? refractory - 1.0f : 0.0f;
+        return done;
+    }
+
+    // What a step of these numbers made of a membrane that was left at v_pre.
+    DEVICE Outcome outcome(float v_pre, bool resting) const {
+        return {v_pre, resting, v_pre >= v_threshold && !resting};
+    }
+
+    // Move grad_v from behind a step to before it.
+    DEVICE Parts back(
+        float& grad_v, const Outcome& done, float grad_spike, float derivative, bool detach_reset
+    ) const {
+        const float jump = reset == HARD   ? -amount - done.v_pre
+                           : reset == SOFT ? -amount
+                                           : 0.0f;
+        const float total = detach_reset ? grad_spike : grad_spike + grad_v * jump;
+        Parts parts;
+        parts.fire = done.resting ? 0.0f : total * derivative;
+        parts.reset = done.spiked ? grad_v : 0.0f;
+        const float kept = done.spiked && reset == HARD ? 0.0f : grad_v;
+        const float grad_v_pre = kept + parts.fire;
+        parts.moved = done.resting ? 0.0f : grad_v_pre;
+        grad_v = cut(done.resting ? grad_v : decay * grad_v_pre);
+        return parts;
+    }
+
+    DEVICE float to_threshold(const Parts& parts) const {
+        return reset == SOFT ? -(parts.fire + parts.reset) : -parts.fire;
+    }
+
+    DEVICE float to_reset(const Parts& parts) const { return reset == NONE ? 0.0f : parts.reset; }
+};
