@@ -1,0 +1,5 @@
+"""``python -m cusnn`` is ``cusnn``."""
+
+from cusnn.cli import main
+
+main()

@@ -1,0 +1,486 @@
+"""The command line: what it prints, writes and refuses. Runs on the NumPy engine, tiny."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cusnn import __version__, cli, driver, info, models
+from cusnn.simulation import Result, Simulation, simulate
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = ("--scale", "0.01", "--time", "12", "--warmup", "3", "--backend", "numpy", "--threads", "1")
+LABELS = ("L2/3 E", "L2/3 I", "L4 E", "L4 I", "L5 E", "L5 I", "L6 E", "L6 I")
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("CUSNN_DEBUG", raising=False)
+
+
+def call(*arguments):
+    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
+
+
+def run_tiny(out, *more):
+    return call("run", "microcircuit", *TINY, "--out", out, *more)
+
+
+def refused(result) -> str:
+    """The one line of a refusal."""
+    assert result.exit_code == 2, result.output
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in result.output
+    return lines[0]
+
+
+def shorter_runs(monkeypatch, stop_at_ms):
+    """Let Ctrl-C come after so much model time."""
+    original = Simulation.run
+
+    def run(self, duration, *, progress=None):
+        left = stop_at_ms - self.step * self.network.dt
+        if duration <= left:
+            return original(self, duration, progress=progress)
+        original(self, left, progress=progress)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Simulation, "run", run)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One complete run, looked at by many tests."""
+    out = tmp_path_factory.mktemp("runs") / "new" / "folder"
+    return run_tiny(out, "--scale", "0.02"), out
+
+
+def rows(output):
+    """Cells of the printed table by population."""
+    table = (line.split("│")[1:-1] for line in output.splitlines() if line.startswith("│"))
+    return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in table}
+
+
+def test_writes_what_it_says(finished):
+    result, out = finished
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in out.iterdir()) == [
+        "raster.png",
+        "spikes.npz",
+        "summary.json",
+    ]
+    assert "wrote spikes.npz, raster.png, summary.json" in result.output
+    assert (out / "raster.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_says_what_it_builds(finished):
+    network = models.microcircuit(0.02)
+    text = finished[0].output
+    assert f"{network.size:,} neurons, {network.n_synapses:,} synapses" in text
+    assert "GB of memory" in text
+    assert "Poisson drive, dt 0.1 ms, seed 1, 3 + 12 ms of model time" in text
+    assert "backend numpy, 1 threads" in text
+    assert "warning" not in text
+
+
+def test_table_holds_the_rates_of_the_spikes(finished):
+    result, out = finished
+    spikes = Result.load(out / "spikes.npz")
+    assert spikes.duration == pytest.approx(15.0)
+    assert spikes.steps.size > 0
+    table = rows(result.output)
+    assert tuple(table) == LABELS
+    rates = spikes.rates(3.0)
+    assert any(rates.values())
+    published = models.microcircuit_rates()["published"]
+    for cells, (label, rate) in zip(table.values(), rates.items(), strict=True):
+        part = spikes.slices[label]
+        inside = (spikes.neurons >= part.start) & (spikes.neurons < part.stop)
+        by_hand = np.count_nonzero(inside & (spikes.steps >= 30)) / (part.stop - part.start) / 0.012
+        assert rate == pytest.approx(by_hand)
+        assert cells[0] == f"{part.stop - part.start:,}"
+        assert cells[1] == f"{rate:.3f}"
+        assert cells[2] == f"{published[label]:.3f}"
+
+
+def test_summary_holds_all_figures(finished):
+    result, out = finished
+    summary = json.loads((out / "summary.json").read_text())
+    spikes = Result.load(out / "spikes.npz")
+    assert summary["settings"]["seed"] == 1
+    assert summary["settings"]["drive"] == "poisson"
+    assert summary["interrupted"] is False
+    assert summary["populations"]["L6I"]["rate_hz"] == pytest.approx(spikes.rates(3.0)["L6I"])
+    assert summary["populations"]["L6I"]["nest_rate_hz"] is None
+    speed = summary["performance"]
+    assert speed["measured_ms"] == pytest.approx(12.0)
+    assert speed["spikes"] == spikes.steps.size
+    assert 0 < speed["synaptic_events"] <= spikes.events
+    wall = speed["measured_wall_s"]
+    assert speed["real_time_factor"] == pytest.approx(wall / 0.012)
+    assert speed["synaptic_events_per_s"] == pytest.approx(speed["synaptic_events"] / wall)
+    assert speed["ns_per_synaptic_event"] == pytest.approx(1e9 * wall / speed["synaptic_events"])
+    assert speed["peak_memory_bytes"] > 1e7
+    assert summary["versions"]["cusnn"] == __version__
+    assert summary["host"]["cpu"]
+    for name in ("real-time factor", "synaptic events", "ns each", "peak memory"):
+        assert name in result.output
+
+
+def test_cv_of_the_table():
+    """Three spikes of one neuron of L4E, intervals 2 and 4 ms: CV 1/3."""
+    network = models.microcircuit(0.01)
+    first = network.slices["L4E"].start
+    steps = np.array([5, 100, 120, 160])
+    result = Result(steps, np.array([first + 1, first, first, first]), network.slices, 0.1, 0, 200)
+    order = cli._Order(0.01, 12.0, 8.0, 0.1, "poisson", 1, "numpy", 1, Path("."))
+    run = cli._Run(result, False, 8.0, 1.0, 0)
+    figures = cli._population_figures(order, network, run)
+    assert figures["L4E"]["cv_isi"] == pytest.approx(1 / 3)
+    assert figures["L4E"]["cv_isi_neurons"] == 1
+    assert figures["L4E"]["rate_hz"] == pytest.approx(3 / 219 / 0.012)
+    assert figures["L4I"]["cv_isi"] is None
+
+
+def test_nest_column_at_its_scales(capsys):
+    network = models.microcircuit(0.1)
+    result = Result(np.zeros(0, int), np.zeros(0, int), network.slices, 0.1, 0, 200)
+    for drive, shown in (("poisson", True), ("dc", False)):
+        order = cli._Order(0.1, 20.0, 0.0, 0.1, drive, 1, "numba", 1, Path("."))
+        figures = cli._population_figures(order, network, cli._Run(result, False, 0.0, 1.0, 0))
+        summary = {"populations": figures, "settings": {"scale": 0.1}}
+        cli._print_table(cli.Console(width=100), summary)
+        text = capsys.readouterr().out
+        assert ("NEST at" in text) is shown
+        assert ("0.447" in text) is shown
+        assert "0.903" in text
+
+
+def test_direct_current_at_a_small_scale_warns(tmp_path):
+    result = run_tiny(tmp_path, "--drive", "dc", "--time", "1", "--warmup", "0")
+    assert result.exit_code == 0
+    assert "warning" in result.output
+    assert "L23E, L23I, L4E, L4I, L5E, L5I, L6E, L6I" in result.output
+    assert "compilation included" in result.output
+
+
+def test_auto_is_numba(monkeypatch, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def simulation(network, *, backend, threads):
+        raise Stop(f"{backend} {threads}")
+
+    monkeypatch.setattr("cusnn.simulation.Simulation", simulation)
+    result = call("run", "microcircuit", "--scale", "0.01", "--out", tmp_path)
+    assert str(result.exception) == "numba None"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--scale", "0"), "scale must be above 0 and at most 1, got 0"),
+        (("--scale", "-1"), "at most 1, got -1"),
+        (("--scale", "1.5"), "at most 1, got 1.5"),
+        (("--scale", "nan"), "at most 1, got nan"),
+        (("--scale", "1e-5"), "without neurons"),
+        (("--dt", "1"), "dt must be at most 0.1 ms, its shortest delay, got 1.0"),
+        (("--dt", "0.03"), "t_refractory=2.0 ms must be a multiple of dt=0.03"),
+        (("--dt", "0"), "dt must be positive"),
+        (("--dt", "nan"), "dt must be finite"),
+        (("--drive", "ac"), "drive must be one of dc, poisson, got 'ac'"),
+        (("--time", "0"), "--time must be a number of ms, above 0"),
+        (("--time", "inf"), "--time must be a number of ms"),
+        (("--time", "0.25"), "--time must be a multiple of --dt 0.1"),
+        (("--time", "1e12"), "MB are free there"),
+        (("--warmup", "-1"), "--warmup must be a number of ms, at least 0"),
+        (("--threads", "0"), "--threads must be at least 1"),
+        (("--seed", "-1"), "seed must be at least 0"),
+        (("--seed", "4294967296"), "seed must lie below 2**32"),
+        (("--backend", "torch"), "--backend must be one of auto, numba, numpy, cuda, got 'torch'"),
+    ],
+)
+def test_refusals_are_one_line_and_come_before_the_build(tmp_path, monkeypatch, arguments, text):
+    def built(*_, **__):
+        pytest.fail("the build began")
+
+    monkeypatch.setattr("cusnn.simulation.Simulation", built)
+    assert text in refused(run_tiny(tmp_path, *arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cuda_without_cupy(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    line = refused(run_tiny(tmp_path, "--backend", "cuda"))
+    assert "CuPy is not installed" in line
+    assert 'pip install "cusnn[cuda13]"' in line
+
+
+def test_cuda_without_a_gpu(monkeypatch, tmp_path):
+    monkeypatch.setattr(driver, "unavailable", lambda: "no CUDA GPU was found")
+    line = refused(run_tiny(tmp_path, "--backend", "cuda"))
+    assert "--backend cuda: no CUDA GPU was found" in line
+
+
+def test_cuda_with_a_gpu(monkeypatch, tmp_path):
+    monkeypatch.setattr(driver, "unavailable", lambda: None)
+    line = refused(run_tiny(tmp_path, "--backend", "cuda"))
+    assert "does not run on CUDA yet; take --backend numba" in line
+
+
+def test_too_little_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(simulate, "available_bytes", lambda: 1_000_000)
+    assert "are available; take a smaller scale" in refused(run_tiny(tmp_path))
+
+
+def test_errors_of_the_driver_are_one_line(monkeypatch, tmp_path):
+    def broken():
+        raise driver.DriverError("the driver\nis broken")
+
+    monkeypatch.setattr(driver, "unavailable", broken)
+    assert refused(run_tiny(tmp_path, "--backend", "cuda")) == "error: the driver is broken"
+
+
+def test_debug_shows_the_traceback(monkeypatch, tmp_path):
+    result = run_tiny(tmp_path, "--scale", "0", "--debug")
+    assert result.exit_code == 2
+    assert "Traceback" in result.output
+    monkeypatch.setenv("CUSNN_DEBUG", "1")
+    assert "Traceback" in run_tiny(tmp_path, "--scale", "0").output
+
+
+def test_folder_that_is_a_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("mine")
+    for out in (path, path / "below"):
+        assert f"cannot write to {out}" in refused(run_tiny(out))
+    assert path.read_text() == "mine"
+
+
+def test_folder_that_is_read_only(monkeypatch, tmp_path):
+    def denied(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(cli.tempfile, "NamedTemporaryFile", denied)
+    line = refused(run_tiny(tmp_path / "[locked]"))
+    assert f"cannot write to {tmp_path / '[locked]'}: Permission denied" in line
+
+
+@pytest.mark.parametrize("name", ["spikes.npz", "summary.json", "raster.png"])
+def test_disk_that_fills_up_while_writing(monkeypatch, tmp_path, name):
+    """The old file stays whole, and no half file is left."""
+    for old in ("spikes.npz", "summary.json", "raster.png"):
+        (tmp_path / old).write_text("old")
+    replace = os.replace
+
+    def full(source, target):
+        if Path(target).name == name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(cli.os, "replace", full)
+    result = run_tiny(tmp_path)
+    assert f"cannot write to {tmp_path / name}: No space left on device" in refused(result)
+    assert (tmp_path / name).read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_disk_quota(tmp_path):
+    """A limit of the system on the size of files, met within np.savez and savefig."""
+    code = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))\n"
+        "sys.argv[0] = 'cusnn'\n"
+        "from cusnn.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "microcircuit", *TINY, "--out", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.startswith(f"error: cannot write to {tmp_path / 'spikes.npz'}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_matplotlib(monkeypatch, tmp_path):
+    (tmp_path / "raster.png").write_text("of an older run")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    result = run_tiny(tmp_path)
+    assert result.exit_code == 0
+    assert "raster.png was left out" in result.output
+    assert 'pip install "cusnn[plot]"' in result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["spikes.npz", "summary.json"]
+
+
+def test_ctrl_c_while_measuring(monkeypatch, tmp_path):
+    shorter_runs(monkeypatch, 8.0)
+    result = run_tiny(tmp_path)
+    assert result.exit_code == 130
+    assert "interrupted after 8 of 15 ms" in result.output
+    assert Result.load(tmp_path / "spikes.npz").duration == pytest.approx(8.0)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["interrupted"] is True
+    assert summary["performance"]["measured_ms"] == pytest.approx(5.0)
+    assert (tmp_path / "raster.png").exists()
+
+
+@pytest.mark.parametrize("stop", [0.0, 2.0, 3.0])
+def test_ctrl_c_in_the_warm_up(monkeypatch, tmp_path, stop):
+    shorter_runs(monkeypatch, stop)
+    result = run_tiny(tmp_path)
+    assert result.exit_code == 130, result.output
+    assert Result.load(tmp_path / "spikes.npz").duration == pytest.approx(stop)
+    assert tuple(rows(result.output)) == LABELS
+
+
+def test_ctrl_c_while_building(monkeypatch, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cusnn.simulation.Simulation", interrupted)
+    result = run_tiny(tmp_path)
+    assert result.exit_code == 130
+    assert "nothing was written" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def start(*arguments, **settings):
+    return subprocess.Popen(
+        [sys.executable, "-m", "cusnn", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **settings,
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_of_a_terminal(tmp_path):
+    with start(
+        "run", "microcircuit", *TINY, "--time", "100000", "--out", tmp_path, start_new_session=True
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("built in"):
+                break
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "interrupted after" in output
+    assert Result.load(tmp_path / "spikes.npz").duration < 100_000
+
+
+def test_module_and_version():
+    with start("--version") as process:
+        output, _ = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, f"cusnn {__version__}\n")
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys, cusnn.cli; print([m for m in "
+        "('numpy', 'numba', 'cupy', 'matplotlib', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("info", "--help")])
+def test_help(arguments):
+    result = call(*arguments)
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+def test_every_flag_is_documented():
+    text = call("run", "microcircuit", "--help").output
+    for flag in ("scale", "time", "warmup", "dt", "drive", "seed", "backend", "threads", "out"):
+        assert f"--{flag}" in text
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "macrocircuit"), ("fly",), ("run", "microcircuit", "x")]
+)
+def test_unknown_words(arguments):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_info_as_json():
+    result = call("info", "--json")
+    assert result.exit_code == 0
+    found = json.loads(result.output)
+    assert found["versions"]["cusnn"] == __version__
+    assert found["versions"]["numpy"] == np.__version__
+    assert found["host"]["cores"] >= 1
+    assert found["host"]["memory_bytes"] > 1e8
+    assert isinstance(found["threads"]["openmp"], bool)
+    assert found["gpu"]["usable"] is (driver.unavailable() is None)
+    assert found["caches"]["cubins"] == str(driver.cache_folder())
+
+
+def test_info_as_text():
+    result = call("info")
+    assert result.exit_code == 0
+    for word in ("cusnn", "python", "numpy", "numba", "CPU", "memory", "GPU", "cache"):
+        assert word in result.output
+
+
+def gpu_line(monkeypatch, reason, smi):
+    monkeypatch.setattr(driver, "unavailable", lambda: reason)
+    monkeypatch.setattr(info, "_nvidia_smi", lambda: smi)
+    return cli._gpu_text(info.gpu())
+
+
+def test_gpu_that_lacks_cupy(monkeypatch):
+    smi = {"name": "NVIDIA H100", "nvidia_driver": "580.1"}
+    line = gpu_line(monkeypatch, "CuPy is not installed", smi)
+    assert line.startswith("NVIDIA H100 (driver 580.1): CuPy is not installed")
+    assert "pip install" in line
+
+
+def test_no_gpu_no_driver(monkeypatch):
+    line = gpu_line(monkeypatch, "no CUDA GPU was found", {})
+    assert "no NVIDIA driver was found" in line
+    line = gpu_line(monkeypatch, "no CUDA GPU was found", {"nvidia_driver": "unknown"})
+    assert "nvidia-smi" in line
+
+
+def test_missing_packages_say_how_to_get_them(monkeypatch):
+    version = info._version
+    absent = ("cupy", "cupy-cuda12x", "cupy-cuda13x", "matplotlib")
+    monkeypatch.setattr(info, "_version", lambda name: None if name in absent else version(name))
+    text = " ".join(call("info").output.split())
+    assert 'cupy not installed; for an NVIDIA GPU: pip install "cusnn[cuda13]"' in text
+    assert 'matplotlib not installed; for plots: pip install "cusnn[plot]"' in text
+
+
+def test_threads_without_openmp(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba.np.ufunc.omppool", None)
+    layer = info.threading_layer()
+    assert layer["openmp"] is False
+    assert "libgomp" in layer["advice"] or "libomp" in layer["advice"]
+    monkeypatch.setenv("NUMBA_THREADING_LAYER", "workqueue")
+    assert "unset NUMBA_THREADING_LAYER" in info.threading_layer()["advice"]
