@@ -32,8 +32,9 @@ class SurrogateCoefficients:
     """What a backend gets of a surrogate: the name of its formula and float32 numbers.
 
     Attributes:
-        kind: name of the formula, of the C++ struct and of the function in each backend.
-        values: a, b, c and d of the formula, float32 [4]; those it does not use are 0.
+        kind: name of the formula and of its C++ struct.
+        values: a, b, c and d of the formula, float32 [4]; those it does not use are 0. All are
+            finite but the edge of a fast sigmoid that has none, which is -infinity.
     """
 
     kind: str
@@ -86,7 +87,7 @@ class Surrogate:
             values = np.array(exact, np.float32)
         least = float(np.finfo(np.float32).smallest_normal)
         for value, rounded in zip(exact, values, strict=True):
-            if math.isfinite(value) and not np.isfinite(rounded):
+            if value != -math.inf and not np.isfinite(rounded):
                 raise ValueError(f"{type(self).__name__}: {value} is too large for float32: {self}")
             if value != 0.0 and abs(value) < least:
                 raise ValueError(f"{type(self).__name__}: {value} is too small for float32: {self}")

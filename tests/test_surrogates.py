@@ -312,6 +312,7 @@ def test_presets_that_cannot_be(library, name, parameters, text):
         (lambda: surrogates.Gaussian(center=np.inf), "center must be finite"),
         (lambda: surrogates.MultiGaussian(height=-0.1), "height must not be negative"),
         (lambda: surrogates.Triangle(width=-2), "width must be positive"),
+        (lambda: surrogates.Triangle(width=5e-324), "inf is too large for float32"),
         (lambda: surrogates.Rectangle(outside=-1), "outside must not be negative"),
         (lambda: surrogates.Step(closed=1), "closed must be True or False"),
         (lambda: surrogates.Reciprocal(offset=1e-30, amplitude=1e30), "too large for float32"),
