@@ -6,6 +6,7 @@ bytes, checks against the reference, timing on every backend) follows from the c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ import numpy as np
 
 from cusnn import contract, dispatch
 from cusnn.neurons import LIF, CubaLIF
+from cusnn.ops import network as engine
+from cusnn.simulation import default_threads
 
 INTERVAL = 16
 Sizes = dict[str, int]
@@ -35,6 +38,7 @@ class Case:
         needed: (sizes, inputs) -> bytes that must be moved, where that depends on the spikes;
             None for the contract's count.
         bytes_text: what ``needed`` counts.
+        derive: sizes -> sizes of axes that follow from them and that no input has.
         restore: put changed arrays back before each call, because a second call on them would do
             other work.
     """
@@ -49,6 +53,7 @@ class Case:
     tolerance: float = 0.0
     needed: Callable[[Sizes, dict], int] | None = None
     bytes_text: str = CONTRACT_BYTES
+    derive: Callable[[Sizes], Sizes] = dict
     restore: bool = False
 
     @property
@@ -73,7 +78,7 @@ class Case:
 
 def complete(case: Case, sizes: Sizes, arrays: dict) -> Sizes:
     """Chosen sizes with those that follow from them and from the inputs."""
-    found = dict(sizes)
+    found = {**sizes, **case.derive(sizes)}
     if "N" in sizes:
         found["W"] = -(-sizes["N"] // 32)
     return contract.check(contract.OPS[case.op], found, **arrays)
@@ -146,6 +151,10 @@ def neuron_case(op: str, model: str, variant: str, make, skip) -> Case:
         device=({"T": 100, "B": 64, "N": 1_000}, {"T": 100, "B": 256, "N": 4_096}),
         variant=variant,
         skip=skip,
+        derive=lambda sizes: {
+            "Q": -(-sizes["T"] // INTERVAL),
+            "C": len(type(NEURONS[model]).coefficient_names),
+        },
     )
 
 
@@ -266,7 +275,7 @@ SPARSE = {
         {"R": 64, "N": 2_000, "M": 2_000, "K": 200_000},
     ),
     "device": (
-        {"R": 1, "N": 100_000, "M": 100_000, "K": 100_000_000},
+        {"R": 1, "N": 40_000, "M": 40_000, "K": 40_000_000},
         {"R": 256, "N": 10_000, "M": 10_000, "K": 10_000_000},
     ),
 }
@@ -406,10 +415,109 @@ def code_cases():
     yield Case("decode_first_spike", train_inputs, **TRAINS)
 
 
+# ------------------------------------------------------------------ networks
+
+
+@functools.cache
+def microcircuit(percent: int):
+    """The cortical microcircuit at a scale, and its plan."""
+    from cusnn.models import microcircuit
+    from cusnn.simulation.plan import plan
+
+    network = microcircuit(percent / 100)
+    return network, plan(network)
+
+
+def build_sizes(sizes: Sizes) -> Sizes:
+    network, planned = microcircuit(sizes["percent"])
+    return {
+        "X": default_threads(),
+        "N": network.size,
+        "D": planned.longest,
+        "K": planned.n_synapses,
+    }
+
+
+def build_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
+    network, planned = microcircuit(sizes["percent"])
+    return dict(planned.build), {"seed": network.seed, "threads": default_threads()}
+
+
+def build_bytes(sizes: Sizes, arrays: dict) -> int:
+    rows = sizes["X"] * sizes["N"]
+    return 4 * sizes["K"] + 8 * rows + 4 * rows * (sizes["D"] + 1) + 4 * sizes["N"]
+
+
+def advance_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
+    network, planned = microcircuit(sizes["percent"])
+    tiles = threads = default_threads()
+    built = engine.network_build(
+        planned.build, tiles=tiles, longest=planned.longest, seed=network.seed, threads=threads
+    )
+    voltages = np.zeros((-(-network.size // tiles), tiles), np.float32)
+    voltages.ravel()[: network.size] = built.initial
+    state = np.zeros((tiles, 3, voltages.shape[0]), np.float32)
+    state[:, 0] = voltages.T
+    room = network.size * (planned.shortest + sizes["steps"] // 20 + 1)
+    arrays = {
+        **planned.advance,
+        "words": built.words,
+        "row_starts": built.row_starts,
+        "offsets": built.offsets,
+        "state": state,
+        "spikes": np.zeros(room, np.int32),
+        "spike_starts": np.zeros(planned.longest + sizes["steps"] + 1, np.int64),
+    }
+    settings = {
+        "seed": network.seed,
+        "first_step": 0,
+        "interval": min(planned.shortest, INTERVAL),
+        "threads": threads,
+    }
+    return arrays, settings
+
+
+def advance_bytes(sizes: Sizes, arrays: dict) -> int:
+    network, planned = microcircuit(sizes["percent"])
+    own = {name: arrays[name].copy() for name in ("state", "spikes", "spike_starts")}
+    _, events = engine.network_advance(
+        {name: array for name, array in arrays.items() if name not in own},
+        **own,
+        seed=network.seed,
+        first_step=0,
+        interval=min(planned.shortest, INTERVAL),
+        threads=default_threads(),
+    )
+    return 2 * arrays["state"].nbytes * sizes["steps"] + 4 * events
+
+
+def network_cases():
+    yield Case(
+        "network_build",
+        build_inputs,
+        small={"percent": 1},
+        sizes=({"percent": 2}, {"percent": 10}),
+        needed=build_bytes,
+        bytes_text="words, row starts, offsets and voltages written once",
+        derive=build_sizes,
+    )
+    yield Case(
+        "network_advance",
+        advance_inputs,
+        small={"percent": 1, "steps": 50},
+        sizes=({"percent": 2, "steps": 200}, {"percent": 10, "steps": 1_000}),
+        needed=advance_bytes,
+        bytes_text="state read and written once a step, and 4 bytes per synaptic event",
+        derive=lambda sizes: {"A": 2},
+        restore=True,
+    )
+
+
 CASES: tuple[Case, ...] = (
     *neuron_cases(),
     *format_cases(),
     *matmul_cases(),
     *stdp_cases(),
     *code_cases(),
+    *network_cases(),
 )

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import datetime
+import importlib
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
 import subprocess
 from pathlib import Path
 
+from cusnn import info
+
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("numpy", "numba", "scipy", "torch", "triton")
+LIBRARIES = ("scipy", "torch", "triton")
 
 
 def describe() -> dict:
     """Machine, versions and commit, for the head of every result file."""
-    memory = _memory_gib()
-    found = {
-        "cpu": cpu_model(),
-        "cores": cores(),
-        "memory_gib": memory and round(memory, 1),
+    host = info.host()
+    memory = host["memory_bytes"]
+    return {
+        "cpu": host["cpu"],
+        "cores": host["cores"],
+        "memory_gib": round(memory / 2**30, 1) if memory else None,
         "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        **info.versions(),
+        **{library: _version(library) for library in LIBRARIES},
+        "nvrtc": nvrtc_version(),
         **commit(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **gpu(),
     }
-    return {**found, **(gpu() or {})}
 
 
 def title(machine: dict) -> str:
@@ -38,79 +42,51 @@ def title(machine: dict) -> str:
     return f"{machine['gpu']} (host: {cpu})" if machine.get("gpu") else cpu
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
-
-
-def cpu_model() -> str:
-    """Name of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    if platform.system() == "Darwin":
-        return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
-    return platform.processor() or platform.machine()
-
-
-def version(package: str) -> str | None:
-    """Version of an installed package; None where it is missing."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def commit() -> dict:
     """The commit of the sources, and whether they were changed since.
 
     Outside a git checkout the commit is what the environment variable ``CUSNN_COMMIT`` says, or
     None, and nothing is known of changes.
     """
-    head = _output("git", "rev-parse", "HEAD") if (ROOT / ".git").exists() else None
+    head = _git("rev-parse", "HEAD") if (ROOT / ".git").exists() else None
     if head is None:
         return {"commit": os.environ.get("CUSNN_COMMIT"), "dirty": None}
-    changed = _output("git", "status", "--porcelain", "--untracked-files=no")
-    return {"commit": head, "dirty": bool(changed)}
+    return {"commit": head, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
 
 
-def gpu() -> dict | None:
-    """The GPU, its driver and the CUDA libraries in use; None where there is no GPU."""
-    from cusnn import driver
-
-    if driver.unavailable():
-        return None
-    import cupy
-    from cupy_backends.cuda.libs import nvrtc
-
-    properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
+def gpu() -> dict:
+    """The GPU, its driver and the CUDA runtime; empty where there is none."""
+    found = info.gpu()
+    if not found["usable"]:
+        return {}
     return {
-        "gpu": properties["name"].decode(),
-        "gpu_memory_gib": round(properties["totalGlobalMem"] / 2**30, 1),
-        "multiprocessors": properties["multiProcessorCount"],
-        "compute_capability": f"{properties['major']}.{properties['minor']}",
-        "driver": _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"),
-        "cuda_driver": cupy.cuda.runtime.driverGetVersion(),
-        "cuda_runtime": cupy.cuda.runtime.runtimeGetVersion(),
-        "nvrtc": ".".join(map(str, nvrtc.getVersion())),
-        "cupy": cupy.__version__,
+        "gpu": found["name"],
+        "gpu_memory_gib": round(found["memory_bytes"] / 2**30, 1),
+        **{key: found[key] for key in ("multiprocessors", "compute_capability")},
+        "driver": found.get("nvidia_driver"),
+        **{key: found[key] for key in ("cuda_driver", "cuda_runtime")},
     }
 
 
-def _memory_gib() -> float | None:
+def nvrtc_version() -> str | None:
+    """Version of the run-time compiler; None where it cannot be loaded."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (AttributeError, ValueError, OSError):
+        nvrtc = importlib.import_module("cupy_backends.cuda.libs.nvrtc")
+        return ".".join(map(str, nvrtc.getVersion()))
+    except Exception:
         return None
 
 
-def _output(*command: str) -> str | None:
-    if shutil.which(command[0]) is None:
+def _version(library: str) -> str | None:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _git(*arguments: str) -> str | None:
+    if shutil.which("git") is None:
+        return None
+    command = ["git", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None

@@ -36,12 +36,18 @@ def identifier(case, backend, sizes) -> str:
     return f"{case.name.replace(' ', '-')}-{backend}-{text}"
 
 
+@functools.cache
+def checked(case, backend):
+    """A case compared with the reference, once for all its sizes."""
+    return measure.check(case, target(backend))
+
+
 @pytest.mark.parametrize(("case", "backend", "sizes"), list(parameters()))
 def test_operation(benchmark, case, backend, sizes):
     where = target(backend)
-    checked = measure.check(case, where)
+    correct = checked(case, backend)
     if benchmark.disabled:
-        benchmark(checked)
+        benchmark(correct)
         return
     prepared = measure.prepare(case, sizes, where)
     restore = prepared.restore if case.restore else None

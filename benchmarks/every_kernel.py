@@ -1,0 +1,86 @@
+"""Launch every kernel at small sizes: what compute-sanitizer watches.
+
+compute-sanitizer --tool memcheck python -m benchmarks.every_kernel
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+from benchmarks import measure
+from benchmarks.cases import CASES, Case
+from benchmarks.measure import Target
+from cusnn import contract, driver, surrogates
+
+
+def backward_variants() -> Iterator[Case]:
+    """Every surrogate with every neuron model, and gradients of the coefficients."""
+    kinds = {kind.kind: kind for kind in surrogates.Surrogate.__subclasses__()}
+    base = {case.variant: case for case in CASES if case.op == "neuron_backward"}
+    for case in base.values():
+        for surrogate in kinds.values():
+
+            def make(sizes, rng, case=case, surrogate=surrogate):
+                arrays, settings = case.make(sizes, rng)
+                return arrays, settings | {"surrogate": surrogate().coefficients()}
+
+            yield replace(case, make=make, variant=f"{case.variant} {surrogate.kind}", skip=())
+
+
+MORE: tuple[Case, ...] = tuple(backward_variants())
+
+
+def cases() -> Iterator[Case]:
+    """Cases that together reach every instantiation of every kernel."""
+    for case in (*CASES, *MORE):
+        if contract.OPS[case.op].kernels:
+            yield case
+
+
+def instantiations() -> set[tuple[str, str]]:
+    """Every (source, name expression) of the CUDA backend."""
+    found = set()
+    for room in {op.room for op in contract.OPS.values() if op.kernels}:
+        module = importlib.import_module(f"cusnn.backends.cuda.{room}")
+        for source, expressions in module.INSTANTIATIONS.items():
+            found.update((source, expression) for expression in expressions)
+    return found
+
+
+def launch_all(where: Target) -> set[tuple[str, str]]:
+    """Run every case once, without a look at the results; returns what was launched."""
+    launched = set()
+    launch = driver.launch
+
+    def record(source, kernel, *arguments, **options):
+        launched.add((source, kernel))
+        launch(source, kernel, *arguments, **options)
+
+    driver.launch = record
+    try:
+        for case in cases():
+            measure.prepare(case, case.small, where)()
+    finally:
+        driver.launch = launch
+    return launched
+
+
+def main() -> int:
+    import cupy
+
+    # From a pool, a write past the end of one array would land in memory that is allocated too.
+    cupy.cuda.set_allocator(None)
+    launched = launch_all(measure.target("cuda"))
+    cupy.cuda.Device().synchronize()
+    missing = sorted(instantiations() - launched)
+    print(f"{len(launched)} kernels launched")
+    for source, expression in missing:
+        print(f"not launched: {source}: {expression}")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
