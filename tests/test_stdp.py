@@ -38,10 +38,7 @@ def csr(mask, weights):
 
 
 def make_csr(backend, parts, shape):
-    indptr, indices, weights = map(backend.array, parts)
-    if hasattr(cusnn, "CSR"):
-        return cusnn.CSR(indptr, indices, weights, shape)
-    return SimpleNamespace(indptr=indptr, indices=indices, weights=weights, shape=shape)
+    return cusnn.CSR(*map(backend.array, parts), shape)
 
 
 def run_trains(backend, rule, pre, post, dt=1.0, start=START):

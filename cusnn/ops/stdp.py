@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cusnn import contract, dispatch
+from cusnn.ops.matmul import CSR
 from cusnn.plasticity import STDP
 
 
@@ -48,21 +49,19 @@ def stdp_step(
 
     Source: Morrison, Diesmann and Gerstner (2008), doi:10.1007/s00422-008-0233-1.
     """
-    is_csr = hasattr(weights, "indptr")
+    is_csr = isinstance(weights, CSR)
     op = contract.OPS["stdp_step_csr" if is_csr else "stdp_step"]
     arrays = {
         "spikes_pre": spikes_pre,
         "spikes_post": spikes_post,
         "trace_pre": trace_pre,
         "trace_post": trace_post,
-        "weights": weights.weights if is_csr else weights,
+        **(weights.arrays() if is_csr else {"weights": weights}),
     }
-    if is_csr:
-        arrays |= {"indptr": weights.indptr, "indices": weights.indices}
     if not isinstance(rule, STDP):
         raise TypeError(f"{op.name}: rule must be a cusnn.STDP, got {type(rule).__name__}")
     sizes = contract.check(op, **arrays)
-    if is_csr and tuple(weights.shape) != (sizes["N"], sizes["M"]):
+    if is_csr and weights.shape != (sizes["N"], sizes["M"]):
         raise ValueError(
             f"{op.name}: weights have shape {list(weights.shape)}, "
             f"but the spikes have N={sizes['N']} and M={sizes['M']}"
