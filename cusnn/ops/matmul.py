@@ -215,12 +215,12 @@ def _weights(name: str, weights) -> tuple[contract.Op, dict, dict]:
 
 
 def _checked_shape(shape) -> tuple[int, int]:
-    integers = tuple(n for n in shape if isinstance(n, (int, np.integer))) if shape else ()
-    if len(integers) != 2 or len(shape) != 2 or min(integers) < 0:
+    pair = isinstance(shape, (tuple, list)) and len(shape) == 2
+    if not pair or not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
         raise TypeError(f"CSR: shape must be (N, M), two integers of at least 0, got {shape!r}")
-    if max(integers) > np.iinfo(np.int32).max:
+    if max(shape) > np.iinfo(np.int32).max:
         raise ValueError(f"CSR: shape must stay below 2^31, got {shape!r}")
-    return int(integers[0]), int(integers[1])
+    return int(shape[0]), int(shape[1])
 
 
 def _check_indptr(xp, indptr, synapses: int) -> None:
