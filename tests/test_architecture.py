@@ -22,7 +22,7 @@ ALLOWED = {
     "cusnn.dispatch": ((), ()),
     "cusnn.driver": ((), ("numpy", "cupy", "cupy_backends")),
     "cusnn.backends.numpy_ref": (("backends.numpy_ref",), ("numpy",)),
-    "cusnn.backends.numba_cpu": (("backends.numba_cpu",), ("numpy", "numba")),
+    "cusnn.backends.numba_cpu": (("backends.numba_cpu",), ("numpy", "numba", "llvmlite")),
     "cusnn.backends.cuda": (("backends.cuda", "driver"), ("numpy",)),
     "cusnn.ops": (("ops", *FRONT), ("numpy",)),
     "cusnn.encoders": (FRONT, ("numpy",)),

@@ -199,7 +199,7 @@ def advance(
     slots = tiles.STEPS_PER_DRAW if stimuli.shape[0] else 1
     own = np.empty((n_tiles, tiles.MOST_COEFFICIENTS, size if per_neuron else 0), np.float32)
     arriving = np.zeros((n_tiles, slots, size), np.int32)
-    fired = np.zeros((n_tiles, size), np.uint8)
+    fired = np.zeros((n_tiles, (size + 7) // 8 * 8), np.uint8)
     listed = np.empty((n_tiles, interval * size), np.int32)
     counts = np.zeros((n_tiles, interval), np.int64)
     events = np.zeros((n_tiles, 8), np.int64)

@@ -5,8 +5,6 @@ numbers are cheap; the words of a tile stay in the order of projections and of n
 them, whatever the number of workers.
 """
 
-import math
-
 import numpy as np
 from numba import njit
 

@@ -3,14 +3,15 @@
 import numpy as np
 from numba import njit
 
+from cusnn.backends.numba_cpu.network_prefetch import prefetch
 from cusnn.backends.numba_cpu.philox import philox
-from cusnn.backends.numba_cpu.spikes import compact_row
 
 TINY = np.float32(1e-30)
 ZERO, ONE = np.float32(0), np.float32(1)
 N_COEFFICIENTS = (5, 6)
 MOST_COEFFICIENTS = 6
-GROUPS = 64
+GROUPS, AHEAD = 256, 8
+WORDS_PER_LINE = 16
 BLOCK = 256
 STEPS_PER_DRAW = 4
 
@@ -40,25 +41,46 @@ def gather_coefficients(segments, coefficients, tile, n_tiles, own):
 
 
 @njit(cache=True, nogil=True)
-def add_words(words, arriving):
-    """Add the weight of each word to the sum of its target."""
-    for k in range(words.size):
-        word = words[k]
-        arriving[word & np.uint32(0xFFFF)] += np.int32(word) >> np.int32(16)
+def prefetch_words(words, begin, end):
+    for k in range(begin, end, WORDS_PER_LINE):
+        prefetch(words, k)
+
+
+@njit(cache=True, nogil=True)
+def add_groups(words, begins, ends, count, arriving):
+    """Add the weight of each word of some groups to the sum of its target.
+
+    A group is short and lies anywhere, so each is asked for some groups ahead.
+    """
+    for group in range(min(count, AHEAD)):
+        prefetch_words(words, begins[group], ends[group])
+    events = np.int64(0)
+    for group in range(count):
+        if group + AHEAD < count:
+            prefetch_words(words, begins[group + AHEAD], ends[group + AHEAD])
+        events += ends[group] - begins[group]
+        for k in range(begins[group], ends[group]):
+            word = words[k]
+            arriving[word & np.uint32(0xFFFF)] += np.int32(word) >> np.int32(16)
+    return events
 
 
 @njit(cache=True, nogil=True)
 def deliver(words, row_starts, offsets, spikes, spike_starts, now, shortest, arriving):
     """Add all words that are due; returns their number."""
-    events = np.int64(0)
+    begins, ends = np.empty(GROUPS, np.int64), np.empty(GROUPS, np.int64)
+    events, count = np.int64(0), 0
     for delay in range(shortest, offsets.shape[1]):
         for k in range(spike_starts[now - delay], spike_starts[now - delay + 1]):
             source = spikes[k]
-            begin, end = offsets[source, delay - 1], offsets[source, delay]
             row = row_starts[source]
-            add_words(words[row + begin : row + end], arriving)
-            events += end - begin
-    return events
+            begins[count] = row + np.int64(offsets[source, delay - 1])
+            ends[count] = row + np.int64(offsets[source, delay])
+            count += 1
+            if count == GROUPS:
+                events += add_groups(words, begins, ends, count, arriving)
+                count = 0
+    return events + add_groups(words, begins, ends, count, arriving)
 
 
 @njit(cache=True, nogil=True)
@@ -86,9 +108,17 @@ def add_poisson(stimuli, thresholds, seed, step, tile, n_tiles, arriving):
 @njit(cache=True, nogil=True)
 def count_reached(words, table, counts):
     """How many thresholds each word reaches."""
+    whole = table.size // 4 * 4
     for j in range(words.size):
         counts[j] = 0
-    for k in range(table.size):
+    for k in range(0, whole, 4):
+        t0, t1, t2, t3 = table[k], table[k + 1], table[k + 2], table[k + 3]
+        for j in range(words.size):
+            word = words[j]
+            below = np.int32(word >= t0) + np.int32(word >= t1)
+            above = np.int32(word >= t2) + np.int32(word >= t3)
+            counts[j] += below + above
+    for k in range(whole, table.size):
         threshold = table[k]
         for j in range(words.size):
             counts[j] += np.int32(words[j] >= threshold)
@@ -196,8 +226,17 @@ def move(segments, coefficients, units, own, tile, n_tiles, state, arriving, fir
 
 @njit(cache=True, nogil=True)
 def list_fired(fired, tile, n_tiles, listed):
-    """Numbers in the network of a tile's neurons that fired; returns how many."""
-    count = compact_row(fired, listed)
-    for k in range(count):
-        listed[k] = listed[k] * n_tiles + tile
+    """Numbers in the network of a tile's neurons that fired; returns how many.
+
+    ``fired`` is a multiple of 8 bytes long: neurons are passed over by eights.
+    """
+    count = 0
+    eights = fired.view(np.uint64)
+    for k in range(eights.size):
+        if eights[k] == 0:
+            continue
+        for neuron in range(8 * k, 8 * k + 8):
+            if fired[neuron]:
+                listed[count] = neuron * n_tiles + tile
+                count += 1
     return count
