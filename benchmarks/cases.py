@@ -22,7 +22,7 @@ Sizes = dict[str, int]
 CONTRACT_BYTES = "inputs read once, outputs written once"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """One operation used in one way.
 
@@ -257,9 +257,10 @@ def matmul_bytes(sizes: Sizes, arrays: dict) -> int:
 
 
 def csr_bytes(sizes: Sizes, arrays: dict) -> int:
-    lengths = np.diff(arrays["indptr"])
-    entries = int(lengths[arrays["spikes"].any(axis=0)].sum())
-    return arrays["spikes"].size + 8 * sizes["N"] + 8 * entries + 4 * sizes["R"] * sizes["M"]
+    fired = arrays["spikes"].any(axis=0)
+    entries = int(np.diff(arrays["indptr"])[fired].sum())
+    pointers = 16 * int(fired.sum())
+    return arrays["spikes"].size + pointers + 8 * entries + 4 * sizes["R"] * sizes["M"]
 
 
 FIRED_ROWS = "spikes, the rows of neurons that fired in any row, and the product, each once"

@@ -1,0 +1,461 @@
+"""The benchmarks: what they count and what they refuse; the GPU parts run under the harness."""
+
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import skip, use_emulator
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT))  # `pytest` alone does not put the repository's root on the path
+
+from benchmarks import __main__ as command  # noqa: E402
+from benchmarks import (  # noqa: E402
+    cases,
+    cpu,
+    every_kernel,
+    gpu,
+    machine,
+    measure,
+    micro,
+    peers,
+    report,
+)
+from cusnn import contract, driver  # noqa: E402
+from cusnn.backends.numba_cpu import spikes as numba_spikes  # noqa: E402
+
+BY_NAME = {case.name: case for case in cases.CASES}
+NO_GPU = "no CUDA GPU was found; the backends numba and numpy run without one"
+EMULATED = measure.Target("cuda", np, time.perf_counter)
+TINY = micro.Scale(
+    blocks=3,
+    threads=64,
+    updates=5,
+    rounds=4,
+    reads=3,
+    tables=(2**12,),
+    copies=(2**20,),
+    launches=2,
+    budget=0.0,
+)
+ABOUT = {"cpu": "A CPU", "cores": 2, "memory_gib": 8.0, "commit": "abc", "dirty": True}
+
+
+@pytest.fixture
+def without_gpu(monkeypatch):
+    monkeypatch.setattr(driver, "unavailable", lambda: NO_GPU)
+
+
+# ------------------------------------------------------------------ the table
+
+
+def test_every_operation_has_a_case():
+    assert {case.op for case in cases.CASES} == set(contract.OPS)
+
+
+def test_names_are_unique():
+    assert len(BY_NAME) == len(cases.CASES)
+
+
+@pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name)
+def test_case_is_whole(case):
+    """Sizes of one kind everywhere, CUDA where there are kernels, inputs and settings complete."""
+    names = list(case.small)
+    assert all(list(sizes) == names for sizes in (*case.sizes, *case.device))
+    assert bool(case.device) == bool(contract.OPS[case.op].kernels) == ("cuda" in case.backends)
+    if case.op.startswith("network"):
+        return  # their inputs take the engine to make
+    arrays, settings = case.make(case.small, np.random.default_rng(0))
+    op = contract.OPS[case.op]
+    assert set(arrays) == {arg.name for arg in op.args if arg.flow != "out"}
+    assert set(settings) == set(op.settings)
+    sizes = cases.complete(case, case.small, arrays)
+    assert case.bytes_needed(sizes, arrays) > 0
+
+
+def needed(name, sizes, **arrays):
+    arrays = {key: np.asarray(array) for key, array in arrays.items()}
+    return BY_NAME[name].bytes_needed(sizes, arrays)
+
+
+def test_bytes_by_hand():
+    """Worked out on paper from small arrays."""
+    spikes = np.array([[1, 0, 0, 1], [1, 0, 0, 0]], np.uint8)
+    # 8 bytes of spikes, 3 indices, 2 counts.
+    assert needed("spike_compact 1%", {"R": 2, "N": 4}, spikes=spikes) == 8 + 4 * 3 + 4 * 2
+    # 8 bytes of spikes; rows 0 and 3 of 5 weights; 2 rows of 5 products.
+    sizes = {"R": 2, "N": 4, "M": 5}
+    assert needed("spike_matmul 2%", sizes, spikes=spikes) == 8 + 4 * 2 * 5 + 4 * 2 * 5
+    # Rows of 1, 2, 0 and 3 synapses: 1 + 3 of them are read, index and weight; 2 x 2 pointers.
+    indptr = np.array([0, 1, 3, 3, 6])
+    found = needed("spike_matmul_csr 2%", sizes | {"K": 6}, spikes=spikes, indptr=indptr)
+    assert found == 8 + 8 * 4 + 8 * 4 + 4 * 2 * 5
+    # 3 x 2 weights: row 1 and column 0 change, that is 4 of them; 5 traces, 5 spikes.
+    fired = {"spikes_pre": np.array([0, 1, 0]), "spikes_post": np.array([1, 0])}
+    assert needed("stdp_step 2%", {"N": 3, "M": 2}, **fired) == 5 + 8 * 5 + 8 * 4
+    # The same with synapses 0->0, 0->1, 1->1, 2->0: three change, all four indices are read.
+    sparse = {"indptr": np.array([0, 2, 3, 4]), "indices": np.array([0, 1, 1, 0])}
+    found = needed("stdp_step_csr 2%", {"N": 3, "M": 2, "K": 4}, **fired, **sparse)
+    assert found == 5 + 8 * 5 + 8 * 4 + 4 * 4 + 8 * 3
+    # current and spikes of 2 x 1 x 3, two rows of state read and written.
+    sizes = {"T": 2, "B": 1, "N": 3, "S": 2, "W": 1, "Q": 1, "C": 5}
+    assert needed("neuron_forward LIF", sizes) == 4 * 6 + 6 + 2 * 4 * 6
+
+
+def test_csr_is_sound():
+    """Ascending targets within range, all K synapses."""
+    matrix = cases.csr({"N": 7, "M": 40, "K": 50}, np.random.default_rng(0))
+    assert matrix["indptr"][0] == 0
+    assert matrix["indptr"][-1] == matrix["indices"].size == matrix["weights"].size == 50
+    assert matrix["indices"].min() >= 0
+    assert matrix["indices"].max() < 40
+    for begin, end in zip(matrix["indptr"], matrix["indptr"][1:], strict=False):
+        assert (np.diff(matrix["indices"][begin:end]) > 0).all()
+
+
+# ------------------------------------------------------------------ no time for a wrong result
+
+
+def wrong(spikes, packed):
+    packed.fill(0)
+
+
+def test_a_wrong_result_is_not_timed(monkeypatch):
+    monkeypatch.setattr(numba_spikes, "spike_pack", wrong)
+    case = BY_NAME["spike_pack"]
+    with pytest.raises(AssertionError, match="spike_pack: packed on numba"):
+        measure.check(case, measure.target("numba"))
+    row = cpu.one(case, case.small, "numba", 0.0)
+    assert row["status"] == "failed"
+    assert "seconds" not in row
+
+
+def test_a_tolerance_is_relative_to_the_largest(monkeypatch):
+    case = replace(BY_NAME["spike_pack"], tolerance=1e-3)
+    monkeypatch.setattr(numba_spikes, "spike_pack", wrong)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        measure.check(case, measure.target("numba"))
+
+
+def test_restore_brings_back_what_a_call_changed():
+    case = replace(BY_NAME["stdp_step 20%"], restore=True)
+    prepared = measure.prepare(case, case.small, measure.target("numpy"))
+    before = {name: array.copy() for name, array in prepared.results().items()}
+    prepared()
+    assert any((before[name] != array).any() for name, array in prepared.results().items())
+    prepared.restore()
+    for name, array in prepared.results().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_schedule_fills_the_budget():
+    """With a clock that each call moves on by 10 ms, resp. 10 us."""
+    now = [0.0]
+
+    def call(seconds):
+        now[0] += seconds
+
+    plan = measure.schedule(lambda: call(1e-2), lambda: now[0], 0.2, None)
+    assert (plan.rounds, plan.iterations) == (20, 1)
+    plan = measure.schedule(lambda: call(1e-5), lambda: now[0], 0.02, None)
+    assert plan.iterations in (100, 101)
+    assert 19 <= plan.rounds <= 21
+    assert measure.schedule(lambda: call(1.0), lambda: now[0], 0.2, None).rounds == 3
+    restored = measure.schedule(lambda: call(1e-5), lambda: now[0], 0.1, lambda: None)
+    assert restored.iterations == 1
+
+
+def test_row_of_a_timing():
+    case = BY_NAME["spike_pack"]
+    row = measure.measure(case, case.small, measure.target("numpy"), 0.0)
+    assert row["bytes"] == 7 * 1003 + 4 * 7 * 32
+    assert row["sizes"] == "R=7 N=1003"
+    assert row["gb_per_s"] == pytest.approx(row["bytes"] / row["seconds"] / 1e9)
+    assert row["share_of_copy"] == pytest.approx(row["gb_per_s"] / row["copy_gb_per_s"])
+
+
+# ------------------------------------------------------------------ reports
+
+
+def timing(**more):
+    found = {
+        "case": "spike_pack",
+        "sizes": "R=2 N=3",
+        "backend": "numba",
+        "seconds": 2.5e-3,
+        "gb_per_s": 12.34,
+        "copy_gb_per_s": 24.68,
+        "share_of_copy": 0.5,
+        "bytes_counted": "inputs read once",
+        "status": "passed",
+    }
+    return found | more
+
+
+def test_report_of_our_json(tmp_path):
+    items = [timing(), {"name": "gone", "status": "failed"}, timing(backend="numpy", seconds=2.0)]
+    path = tmp_path / "cpu.json"
+    path.write_text(json.dumps({"machine": ABOUT, "items": items}))
+    text, picture = report.write(path, tmp_path / "out")
+    lines = text.read_text().splitlines()
+    assert "A CPU, 2 cores, 8 GiB" in lines[0]
+    assert "commit abc with changes" in lines[2]
+    assert "| spike_pack | R=2 N=3 | numba | 2.5 ms | 12.3 | 24.7 | 50% |" in lines
+    assert "- inputs read once: spike_pack." in lines
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_report_of_pytest_benchmark(tmp_path):
+    stats = {"median": 3e-6, "min": 2e-6, "rounds": 5}
+    extra = {key: value for key, value in timing().items() if key != "seconds"}
+    content = {"benchmarks": [{"name": "test[x]", "stats": stats, "extra_info": extra}]}
+    path = tmp_path / "file.json"
+    path.write_text(json.dumps(content | {"cusnn_machine": ABOUT}))
+    text, _ = report.write(path)
+    assert "| spike_pack | R=2 N=3 | numba | 3 us | 12.3 | 24.7 | 50% |" in text.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "holds no benchmark results"),
+        ('{"benchmarks": []}', "holds no timings"),
+    ],
+)
+def test_report_refuses(tmp_path, content, error):
+    path = tmp_path / "file.json"
+    path.write_text(content)
+    done = CliRunner().invoke(command.app, ["report", str(path)])
+    assert done.exit_code == 2
+    assert error in done.output
+    assert len(done.output.splitlines()) == 1
+
+
+def test_cpu_writes_its_results(tmp_path):
+    case = BY_NAME["spike_unpack"]
+    assert cpu.run(tmp_path, (replace(case, sizes=(case.small,)),), ("numpy",), 0.0) == 0
+    content = json.loads((tmp_path / "cpu.json").read_text())
+    assert content["status"] == "passed"
+    assert {"cpu", "cores", "numpy", "numba", "python", "commit", "dirty"} <= set(
+        content["machine"]
+    )
+    (item,) = content["items"]
+    assert item["case"] == "spike_unpack"
+    assert item["rounds"] == 3
+
+
+# ------------------------------------------------------------------ the gpu command
+
+
+@pytest.mark.usefixtures("without_gpu")
+@pytest.mark.parametrize("arguments", [[], ["--part", "kernels"]])
+def test_gpu_without_a_gpu_is_one_line(tmp_path, arguments):
+    done = CliRunner().invoke(command.app, ["gpu", "--out", str(tmp_path), *arguments])
+    assert done.exit_code == 2
+    assert done.output == f"error: {NO_GPU}\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_gpu_lists_its_parts():
+    done = CliRunner().invoke(command.app, ["gpu", "--list"])
+    assert done.exit_code == 0
+    names = [line.split()[0] for line in done.output.splitlines()]
+    assert names == ["tests", "sanitizer", "micro", "kernels", "microcircuit"]
+    done = CliRunner().invoke(command.app, ["gpu", "--part", "nonsense"])
+    assert done.exit_code == 2
+    assert "part must be one of tests, sanitizer" in done.output
+
+
+def written(folder, part):
+    return json.loads((folder / f"{part}.json").read_text())
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_part_kernels_under_the_harness(tmp_path, monkeypatch):
+    """Arrays made, kernels launched, results compared, rows written; the clock is the CPU's."""
+    use_emulator(monkeypatch)
+    monkeypatch.setattr(peers, "PEERS", (replace(peers.PEERS[0], needs="no_such_module"),))
+    chosen = [BY_NAME[name] for name in ("spike_pack", "spike_compact 20%")]
+    sizes = {"R": 2, "N": 70}
+    chosen = [replace(case, small=sizes) for case in chosen]
+    status = gpu.run_part(
+        "kernels", tmp_path, where=EMULATED, cases=chosen, sizes_of=lambda _: (sizes,), budget=0.0
+    )
+    content = written(tmp_path, "kernels")
+    assert status == content["status"] == "not available"  # the peer
+    assert {"cpu", "numpy", "python", "nvrtc", "cupy", "commit", "dirty"} <= set(content["machine"])
+    first, second, peer = content["items"]
+    assert first["name"] == "spike_pack R=2 N=70"
+    assert (first["status"], first["backend"]) == ("passed", "cuda")
+    assert first["bytes"] == 2 * 70 + 4 * 2 * 3
+    assert second["seconds"] > 0
+    assert "no_such_module is not installed" in peer["reason"]
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_part_kernels_reports_a_wrong_kernel(tmp_path, monkeypatch):
+    use_emulator(monkeypatch)
+    monkeypatch.setattr(peers, "PEERS", ())
+    monkeypatch.setattr(driver, "launch", lambda *arguments, **options: None)
+    case = replace(BY_NAME["spike_pack"], small={"R": 2, "N": 70})
+    status = gpu.run_part("kernels", tmp_path, where=EMULATED, cases=(case,))
+    assert status == "failed"
+    items = written(tmp_path, "kernels")["items"]
+    assert len(items) == len(case.device)  # the second was tried in spite of the first
+    assert "spike_pack: packed on cuda" in items[0]["error"]
+    assert not any("seconds" in item for item in items)
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_part_micro_under_the_harness(tmp_path, monkeypatch):
+    use_emulator(monkeypatch)
+    assert gpu.run_part("micro", tmp_path, where=EMULATED, scale=TINY) == "passed"
+    items = {item["name"]: item for item in written(tmp_path, "micro")["items"]}
+    assert len(items) == 1 + 1 + 6 + 2 + 2
+    assert items["grid barrier"]["unit"] == "us per round of 3 blocks"
+    assert all(item["value"] > 0 for item in items.values())
+
+
+def test_micro_checks_what_kernels_leave(monkeypatch):
+    """A kernel that does nothing is not timed."""
+    monkeypatch.setattr(driver, "launch", lambda *arguments, **options: None)
+    for name, function in micro.items(EMULATED, TINY):
+        if name.startswith(("copy", "launch")):
+            continue
+        with pytest.raises(AssertionError):
+            function()
+
+
+def test_micro_compiles_with_nvrtc():
+    try:
+        from cupy_backends.cuda.libs import nvrtc
+
+        nvrtc.getVersion()
+    except Exception as error:
+        skip("nvrtc", f"NVRTC cannot be loaded: {error}")
+    cubin, names = driver.compile_cubin(micro.SOURCE, micro.KERNELS, 90)
+    assert cubin[:4] == b"\x7fELF"
+    assert set(driver.kernel_names(micro.SOURCE)) == {name.split("<")[0] for name in micro.KERNELS}
+    assert len(set(names.values())) == len(micro.KERNELS)
+
+
+def test_every_kernel_reaches_every_instantiation(monkeypatch):
+    """What compute-sanitizer sees; nothing is run here, only noted."""
+    use_emulator(monkeypatch)
+    monkeypatch.setattr(driver, "launch", lambda *arguments, **options: None)
+    assert every_kernel.instantiations() <= every_kernel.launch_all(EMULATED)
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_part_microcircuit_says_what_is_missing(tmp_path):
+    assert gpu.run_part("microcircuit", tmp_path) == "not available"
+    (item,) = written(tmp_path, "microcircuit")["items"]
+    assert "no CUDA backend" in item["reason"]
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_a_part_that_breaks_is_written_down(tmp_path, monkeypatch):
+    def breaks(report):
+        report.add("first", "passed")
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setitem(gpu.PARTS, "breaks", breaks)
+    assert gpu.run_part("breaks", tmp_path) == "failed"
+    assert "out of luck" in written(tmp_path, "breaks")["items"][1]["error"]
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_past_its_time_a_part_runs_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "PART_S", 0.0)
+    assert gpu.run_part("micro", tmp_path, where=EMULATED, scale=TINY) == "not run"
+
+
+def test_exit_code_of_the_gpu_command(tmp_path, monkeypatch):
+    """One for a part that failed or was cut short, none for what is not there yet."""
+    monkeypatch.setattr(driver, "unavailable", lambda: None)
+    statuses = {"tests": "passed", "sanitizer": "not found"}
+    monkeypatch.setattr(gpu, "run_all", lambda out: statuses)
+    arguments = ["gpu", "--out", str(tmp_path)]
+    assert CliRunner().invoke(command.app, arguments).exit_code == 0
+    statuses["kernels"] = "failed"
+    assert CliRunner().invoke(command.app, arguments).exit_code == 1
+
+
+def test_status_of_a_part_that_died(tmp_path):
+    path = tmp_path / "kernels.json"
+    assert gpu.read_status(path, -11) == "failed"
+    path.write_text('{"status": "passed"}')
+    assert gpu.read_status(path, -11) == "failed"
+    assert gpu.read_status(path, 0) == "passed"
+
+
+JUNIT = """<testsuites><testsuite>
+<testcase classname="tests.a" name="good[cuda]"/>
+<testcase classname="tests.a" name="other[emulated]"><skipped message="no g++"/></testcase>
+{more}
+</testsuite></testsuites>"""
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ("", "passed"),
+        ('<testcase classname="t" name="x[cuda-1]"><skipped/></testcase>', "failed"),
+        ('<testcase classname="t" name="x"><failure/></testcase>', "failed"),
+        ('<testcase classname="t" name="x"><error/></testcase>', "failed"),
+    ],
+)
+def test_judge(tmp_path, more, status):
+    path = tmp_path / "junit.xml"
+    path.write_text(JUNIT.format(more=more))
+    found = gpu.judge(path, 0, "the end")
+    assert found["status"] == status
+    assert found["counts"]["passed"] == 1
+    assert gpu.judge(path, 1, "")["status"] == "failed"
+
+
+def test_run_stops_what_takes_too_long():
+    code, output = gpu.run([sys.executable, "-c", "import time; time.sleep(60)"], 1.0)
+    assert code is None
+    assert "stopped after" in output
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "passed"), (99, "failed")])
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+@pytest.mark.usefixtures("without_gpu")
+def test_part_sanitizer_with_a_stand_in(tmp_path, monkeypatch, code, status):
+    program = tmp_path / "bin" / "compute-sanitizer"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\necho "called: $*"\necho "========= ERROR SUMMARY: 3 errors"\nexit {code}\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    assert gpu.find_sanitizer() == str(program)
+    assert gpu.run_part("sanitizer", tmp_path / "out") == status
+    items = written(tmp_path / "out", "sanitizer")["items"]
+    assert [item["name"] for item in items] == list(gpu.SANITIZER_TOOLS)
+    assert items[0]["summary"] == "ERROR SUMMARY: 3 errors"
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_part_sanitizer_without_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "find_sanitizer", lambda: None)
+    assert gpu.run_part("sanitizer", tmp_path) == "not found"
+    assert "compute-sanitizer not found" in written(tmp_path, "sanitizer")["items"][0]["reason"]
+
+
+def test_machine_outside_of_git(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    monkeypatch.setenv("CUSNN_COMMIT", "0123abc")
+    assert machine.commit() == {"commit": "0123abc", "dirty": None}
+    monkeypatch.delenv("CUSNN_COMMIT")
+    assert machine.commit() == {"commit": None, "dirty": None}
