@@ -13,6 +13,8 @@ from typing import ClassVar
 import numpy as np
 
 RESETS = ("hard", "soft", "none")
+# The refractory counter is a float32, which counts without gaps up to here.
+MOST_STEPS = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,12 @@ class Coefficients:
 
 def _checked(owner: str, name: str, value, *, positive: bool = False):
     """A float, or a read-only float64 array [N]; raises ValueError for anything else."""
-    array = np.asarray(value, dtype=np.float64)
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{owner}: {name} must be a number or an array [N], got {value!r}"
+        ) from None
     if array.ndim > 1 or array.size == 0:
         raise ValueError(f"{owner}: {name} must be a number or an array [N], got {array.shape}")
     if not np.all(np.isfinite(array)):
@@ -55,6 +62,8 @@ def _step_count(owner: str, t_refractory: float, dt: float) -> int:
         raise ValueError(
             f"{owner}: t_refractory={t_refractory} ms must be a multiple of dt={dt} ms"
         )
+    if steps > MOST_STEPS:
+        raise ValueError(f"{owner}: t_refractory={t_refractory} ms is more than {MOST_STEPS} steps")
     return steps
 
 
@@ -72,7 +81,7 @@ def _stack(rows) -> np.ndarray:
     width = sizes.pop() if sizes else 1
     values = np.stack([np.broadcast_to(np.asarray(row, dtype=np.float64), width) for row in rows])
     with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(values, dtype=np.float32)
+        values = np.ascontiguousarray(values, dtype=np.float32) + np.float32(0)  # no -0
     if not np.all(np.isfinite(values)):
         raise ValueError("a coefficient per step is not finite in float32: check the parameters")
     values.setflags(write=False)
@@ -100,7 +109,7 @@ class _Parameters:
             object.__setattr__(self, field.name, value)
         if not isinstance(self.t_refractory, float) or self.t_refractory < 0:
             raise ValueError(f"{owner}: t_refractory must be one number >= 0, in ms")
-        if self.reset == "hard" and np.any(np.asarray(self.v_reset) >= self.v_threshold):
+        if self.reset != "none" and np.any(np.asarray(self.v_reset) >= self.v_threshold):
             raise ValueError(f"{owner}: v_reset must lie below v_threshold")
         self.size  # noqa: B018  raises where arrays differ in length
 
@@ -170,7 +179,7 @@ class LIF(_Parameters):
 
     Raises:
         ValueError: a value that is not finite, a time constant that is not positive, arrays of
-            different lengths, or a hard reset to the threshold or above it.
+            different lengths, or a reset to the threshold or above it.
 
     Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3; names of NIR's LIF, which
     fires at ``v > v_threshold``.
@@ -301,12 +310,13 @@ def _synaptic_propagator(dt: float, tau_mem: np.ndarray, tau_syn: np.ndarray) ->
 
         tau_syn / (tau_mem - tau_syn) (exp(-dt/tau_mem) - exp(-dt/tau_syn))
 
-    Written with expm1(x)/x, which stays exact where the two time constants are close or equal.
+    Written with expm1(x)/x, which stays exact where the two time constants are close or equal, of
+    a negative argument, which cannot overflow.
     """
-    x = dt * (1.0 / tau_syn - 1.0 / tau_mem)
+    x = dt * np.abs(1.0 / tau_syn - 1.0 / tau_mem)
     safe = np.where(x == 0.0, 1.0, x)
     ratio = np.where(x == 0.0, 1.0, -np.expm1(-safe) / safe)
-    return dt / tau_mem * np.exp(-dt / tau_mem) * ratio
+    return dt / tau_mem * np.exp(-dt / np.maximum(tau_mem, tau_syn)) * ratio
 
 
 MODELS: dict[str, type] = {"LIF": LIF, "CubaLIF": CubaLIF}

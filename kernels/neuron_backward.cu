@@ -3,10 +3,11 @@
 #include "lif.cuh"
 #include "surrogates.cuh"
 
-constexpr int32 AHEAD = 4;  // loads under way at once
+constexpr int32 AHEAD = 4;  // steps whose loads are under way at once
 
-// Each segment of `interval` steps is run again from its checkpoint, its v_pre kept in shared
-// memory, [interval, threads], followed by what the gain multiplied if coefficients have gradients.
+// Each segment of `interval` steps is run again from its checkpoint. Shared memory keeps, each
+// [interval, threads]: v_pre; grad_spikes, fetched on the way forward, where loads do not wait for
+// one another; and, if coefficients have gradients, what the gain multiplied.
 template <class Neuron, class Surrogate>
 __global__ void neuron_backward(
     const float* __restrict__ current,  // [T, B, N]  in
@@ -30,7 +31,8 @@ __global__ void neuron_backward(
     const int64 plane = int64(B) * N;
     if (place >= plane) return;
     float* v_pre = history + threadIdx.x;
-    float* inputs = v_pre + interval * blockDim.x;
+    float* from_spikes = v_pre + interval * blockDim.x;
+    float* inputs = from_spikes + interval * blockDim.x;
 
     Neuron neuron = {};
     neuron.set({uniform, values, N}, int32(place % N));
@@ -43,52 +45,46 @@ __global__ void neuron_backward(
         const int32 steps = min(interval, T - first);
         neuron.load(checkpoints + int64(q) * Neuron::STATES * plane + place, plane);
         const float v_first = neuron.membrane.v;
-        const float* arriving = current + first * plane + place;
+        const int64 origin = first * plane + place;
         uint32 resting = 0;
         for (int32 start = 0; start < steps; start += AHEAD) {
-            float now[AHEAD];
+            float arriving[AHEAD], from[AHEAD];
 #pragma unroll
             for (int32 a = 0; a < AHEAD; a++) {
-                now[a] = start + a < steps ? arriving[(start + a) * plane] : 0.0f;
+                const bool exists = start + a < steps;
+                arriving[a] = exists ? current[origin + (start + a) * plane] : 0.0f;
+                from[a] = exists ? grad_spikes[origin + (start + a) * plane] : 0.0f;
             }
 #pragma unroll
             for (int32 a = 0; a < AHEAD; a++) {
                 const int32 k = start + a;
                 if (k >= steps) break;
-                if (grad_coefficients) inputs[k * blockDim.x] = neuron.driver(now[a]);
-                const Outcome done = neuron.step(now[a]);
+                if (grad_coefficients) inputs[k * blockDim.x] = neuron.driver(arriving[a]);
+                const Outcome done = neuron.step(arriving[a]);
                 v_pre[k * blockDim.x] = done.v_pre;
+                from_spikes[k * blockDim.x] = from[a];
                 resting |= uint32(done.resting) << k;
             }
         }
-        const float* from_spikes = grad_spikes + first * plane + place;
-        float* to_current = grad_current + first * plane + place;
-        for (int32 end = steps; end > 0; end -= AHEAD) {
-            float now[AHEAD];
-#pragma unroll
-            for (int32 a = 0; a < AHEAD; a++) {
-                now[a] = end - 1 - a >= 0 ? from_spikes[(end - 1 - a) * plane] : 0.0f;
-            }
-#pragma unroll
-            for (int32 a = 0; a < AHEAD; a++) {
-                const int32 k = end - 1 - a;
-                if (k < 0) break;
-                const Outcome done =
-                    neuron.membrane.outcome(v_pre[k * blockDim.x], resting >> k & 1);
-                const float g = surrogate.derivative(done.v_pre - neuron.membrane.v_threshold);
-                const Parts parts =
-                    neuron.membrane.back(grad.v, done, now[a], g, detach_reset != 0);
-                const float to_input = neuron.back(grad, parts);
-                to_current[k * plane] = to_input;
-                if (grad_coefficients) {
-                    float v = v_first;
-                    if (k > 0) {
-                        v = neuron.membrane.after(neuron.membrane.outcome(
-                            v_pre[(k - 1) * blockDim.x], resting >> (k - 1) & 1
-                        ));
-                    }
-                    neuron.add(sums, parts, v, inputs[k * blockDim.x], to_input);
+#pragma unroll 1
+        for (int32 k = steps - 1; k >= 0; k--) {
+            const Outcome done =
+                neuron.membrane.outcome(v_pre[k * blockDim.x], resting >> k & 1);
+            const float derivative =
+                surrogate.derivative(done.v_pre - neuron.membrane.v_threshold);
+            const Parts parts = neuron.membrane.back(
+                grad.v, done, from_spikes[k * blockDim.x], derivative, detach_reset != 0
+            );
+            const float to_current = neuron.back(grad, parts);
+            grad_current[origin + k * plane] = to_current;
+            if (grad_coefficients) {
+                float v = v_first;
+                if (k > 0) {
+                    v = neuron.membrane.after(neuron.membrane.outcome(
+                        v_pre[(k - 1) * blockDim.x], resting >> (k - 1) & 1
+                    ));
                 }
+                neuron.add(sums, parts, v, inputs[k * blockDim.x], to_current);
             }
         }
     }

@@ -8,7 +8,7 @@ import numpy as np
 
 from cusnn import contract, dispatch
 from cusnn.neurons import MODELS
-from cusnn.surrogates import FastSigmoid
+from cusnn.surrogates import FastSigmoid, Surrogate
 
 INTERVAL = 16
 
@@ -92,31 +92,37 @@ def neuron_forward(
         packed: return one bit per neuron and step.
         checkpoints: return what ``neuron_backward`` needs.
         interval: steps between checkpoints, 1 to 16.
-        out: outputs of an earlier call of the same shape, written again.
+        out: outputs of an earlier call of the same shape, written again; ``out.final_state`` may
+            be ``state`` itself.
         backend: "numpy", "numba" or "cuda"; None for what the arrays decide.
 
     Returns:
         NeuronForward. The spikes are the same bits on every backend.
 
     Raises:
-        ValueError: shapes that disagree, an interval out of range, or (arrays on the CPU) input
-            or state that is not finite.
+        ValueError: shapes that disagree, an interval out of range, or (arrays on the CPU) state
+            that is not finite, or input that is not and that a neuron took. On the GPU, where
+            nobody waits for the result, a voltage that is not finite stays so to the end.
         TypeError: arrays of another dtype or of several libraries.
     """
     op = contract.OPS["neuron_forward"]
     sizes, coefficients = _sizes_and_coefficients(
         op, neuron, dt, interval, current=current, state=state
     )
-    name, xp = dispatch.choose(op.name, {"current": current, "state": state}, backend)
+    brought = {} if out is None else {f"out.{k}": v for k, v in out._asdict().items()}
+    name, xp = dispatch.choose(op.name, {"current": current, "state": state, **brought}, backend)
     wanted = {"spikes": spikes, "packed": packed, "checkpoints": checkpoints}
     skip = tuple(output for output, want in wanted.items() if not want)
     given = {} if out is None else {k: v for k, v in out._asdict().items() if k not in skip}
     outputs = contract.allocate(op, xp, sizes, skip, **given)
+    if xp is np:
+        in_place = np.may_share_memory(outputs["final_state"], state)
+        _check_finite(op.name, state=state, current=current if in_place else None)
     dispatch.function(name, op)(
-        current=current, state=state, **outputs, coefficients=coefficients, interval=interval
+        current=current, state=state, **outputs, coefficients=coefficients, interval=int(interval)
     )
     if xp is np:
-        _check_finite(op.name, current, state, outputs["final_state"])
+        _check_final(op.name, current, outputs["final_state"])
     return NeuronForward(**outputs)
 
 
@@ -144,7 +150,16 @@ def neuron_backward(
         grad_spike_total = grad_spike + grad_v jump        (the second term unless detached)
         grad_v_pre       = grad_v (0 where a hard reset took place) + grad_spike_total g
         grad_current     = gain grad_v_pre                 (0 where refractory)
-        grad_v before    = decay grad_v_pre                (grad_v_pre where refractory)
+        grad_v before    = decay grad_v_pre                (grad_v where refractory)
+
+    and for ``CubaLIF``, whose membrane moves with the synaptic current of the step before, instead
+    of the third
+
+        grad_current     = grad_i
+        grad_i before    = decay_syn grad_i + gain grad_v_pre   (the second term 0 where refractory)
+
+    The refractory counter carries no gradient. Cutting a state below 1e-30 to zero counts as the
+    identity; gradients on their way back are cut to zero below 1e-30 as states are.
 
     Args:
         current: the input of the forward call, float32 [T, B, N].
@@ -152,23 +167,31 @@ def neuron_backward(
         grad_spikes: gradient with respect to the spikes, float32 [T, B, N].
         neuron, dt, interval: as in forward.
         surrogate: of ``cusnn.surrogates``; None for ``FastSigmoid()``.
-        detach_reset: leave the reset out of the gradient.
+        detach_reset: treat the spike in the reset as a constant. What it resets to and by (hard
+            ``v_reset``, soft ``v_threshold - v_reset``) keeps its gradient.
         grad_final_state: gradient with respect to the final state, float32 [S, B, N], or None.
         coefficients: also return gradients with respect to the coefficients per step (``decay``,
             ``gain``, ``v_threshold``, ...), each as if it were independent of the others.
         backend: "numpy", "numba" or "cuda"; None for what the arrays decide.
 
     Returns:
-        NeuronGradients. ``current`` and ``state`` are the same bits on every backend; the sums in
-        ``coefficients`` run in an order of the backend's own.
+        NeuronGradients. ``current`` and ``state`` are the same bits on every backend, and so are
+        the sums in ``coefficients`` over time; those over batch and neurons run in an order of
+        the array library's own.
 
     Raises:
-        ValueError, TypeError: as ``neuron_forward``.
+        ValueError: shapes that disagree, an interval out of range, or (arrays on the CPU)
+            checkpoints that are not finite. Gradients that are not finite are passed on, as
+            training with a scaled loss wants them.
+        TypeError: arrays of another dtype or of several libraries, or no surrogate.
 
     Source: Neftci, Mostafa and Zenke (2019), doi:10.1109/MSP.2019.2931595; recomputation from
     checkpoints: Chen et al. (2016), arXiv:1604.06174.
     """
     op = contract.OPS["neuron_backward"]
+    surrogate = FastSigmoid() if surrogate is None else surrogate
+    if not isinstance(surrogate, Surrogate):
+        raise TypeError(f"{op.name}: surrogate must be one of cusnn.surrogates, got {surrogate!r}")
     inputs = {
         "current": current,
         "checkpoints": checkpoints,
@@ -179,16 +202,13 @@ def neuron_backward(
     name, xp = dispatch.choose(op.name, inputs, backend)
     skip = () if coefficients else ("grad_coefficients",)
     outputs = contract.allocate(op, xp, sizes, skip)
-    surrogate = FastSigmoid() if surrogate is None else surrogate
-    if not hasattr(surrogate, "coefficients"):
-        raise TypeError(
-            f"{op.name}: surrogate must be one of cusnn.surrogates, got {type(surrogate).__name__}"
-        )
+    if xp is np:
+        _check_finite(op.name, checkpoints=checkpoints)
     dispatch.function(name, op)(
         **inputs,
         **outputs,
         coefficients=values,
-        interval=interval,
+        interval=int(interval),
         surrogate=surrogate.coefficients(),
         detach_reset=bool(detach_reset),
     )
@@ -201,8 +221,9 @@ def neuron_backward(
 
 def _sizes_and_coefficients(op, neuron, dt, interval, **arrays):
     _check_neuron(op.name, neuron)
-    if not isinstance(interval, int) or not 1 <= interval <= INTERVAL:
-        raise ValueError(f"{op.name}: interval must be 1 to {INTERVAL}, got {interval}")
+    whole = isinstance(interval, (int, np.integer)) and not isinstance(interval, bool)
+    if not whole or not 1 <= interval <= INTERVAL:
+        raise ValueError(f"{op.name}: interval must be 1 to {INTERVAL}, got {interval!r}")
     names = type(neuron)
     sizes = {"S": len(names.state), "C": len(names.coefficient_names)}
     if hasattr(arrays["current"], "shape") and len(arrays["current"].shape) == 3:
@@ -222,16 +243,19 @@ def _check_neuron(op: str, neuron) -> None:
         raise TypeError(f"{op}: neuron must be one of {', '.join(MODELS)}, got {neuron!r}")
 
 
-def _check_finite(op: str, current, state, final_state) -> None:
+def _check_final(op: str, current, final_state) -> None:
     """A voltage that is not finite stays so, hence the final state tells of any bad input."""
-    if np.isfinite(final_state).all():
-        return
-    for name, array in (("state", state), ("current", current)):
-        bad = np.argwhere(~np.isfinite(array))
-        if bad.size:
-            where = tuple(int(i) for i in bad[0])
-            raise ValueError(f"{op}: {name} must be finite, got {array[where]} at {list(where)}")
-    raise ValueError(f"{op}: the state overflowed float32: scale the input down")
+    if not np.isfinite(final_state).all():
+        _check_finite(op, current=current)
+        raise ValueError(f"{op}: the state overflowed float32: scale the input down")
+
+
+def _check_finite(op: str, **arrays) -> None:
+    for name, array in arrays.items():
+        if array is None or np.isfinite(array).all():
+            continue
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{op}: {name} must be finite, got {array[where]} at {list(where)}")
 
 
 def _by_name(neuron, gradients):

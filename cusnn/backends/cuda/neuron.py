@@ -71,8 +71,8 @@ def neuron_backward(
         np.array(tuple(surrogate.values), SURROGATE)[()],
         *_sizes(detach_reset, interval, steps, batch, n),
     )
-    rows = interval if grad_coefficients is None else 2 * interval
-    shared = rows * BLOCK * np.dtype(np.float32).itemsize
+    rows = 2 if grad_coefficients is None else 3
+    shared = rows * interval * BLOCK * np.dtype(np.float32).itemsize
     kernel = f"neuron_backward<{coefficients.model}, {surrogate.kind}>"
     grid = -(-batch * n // BLOCK)
     driver.launch("neuron_backward.cu", kernel, grid, BLOCK, args, shared=shared)

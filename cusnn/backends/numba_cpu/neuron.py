@@ -22,7 +22,7 @@ HARD, SOFT, NONE = range(3)
 def neuron_forward(
     current, state, final_state, spikes, packed, checkpoints, coefficients, interval
 ):
-    steps, batch, n = current.shape
+    _, batch, n = current.shape
     if spikes is None:
         spikes = np.empty((0, batch, n), np.uint8)
     if packed is None:
