@@ -146,7 +146,8 @@ def _argument(value):
         return np.uint64(0)
     if isinstance(value, (bool, int, float)):
         raise TypeError(f"kernel arguments must be arrays or typed NumPy scalars, got {value!r}")
-    return value
+    # CuPy keeps scalars in 16 bytes; as an array of no axes a struct of any size goes by value.
+    return np.asarray(value) if isinstance(value, np.void) else value
 
 
 def _dimensions(size) -> tuple[int, ...]:

@@ -82,3 +82,11 @@ def test_bare_python_numbers_are_refused(bad):
 def test_null_pointer_has_pointer_size():
     assert driver._argument(None).nbytes == struct.calcsize("P")
     assert driver._argument(np.float32(1)).nbytes == 4
+
+
+def test_structs_are_passed_as_arrays_without_axes():
+    struct = np.array((1.0, 2), np.dtype([("a", "f4"), ("b", "i4")]))
+    argument = driver._argument(struct[()])
+    assert isinstance(argument, np.ndarray)
+    assert argument.shape == ()
+    assert argument.tobytes() == struct.tobytes()
