@@ -69,11 +69,14 @@ def _common(
 
 @contextlib.contextmanager
 def _one_line_errors(debug: bool):
-    """What the library refuses becomes one line on stderr and exit code 2."""
+    """What the library refuses becomes one line on stderr and exit code 2; Ctrl-C, 130."""
     from cusnn.driver import DriverError
 
     try:
         yield
+    except KeyboardInterrupt:
+        _stderr().print("[yellow]interrupted; nothing more was written[/]")
+        raise typer.Exit(INTERRUPTED) from None
     except (ValueError, TypeError, MemoryError, OSError, ImportError, DriverError) as error:
         if debug:
             traceback.print_exc()
@@ -201,14 +204,9 @@ def _run_microcircuit(order: _Order) -> int:
     _check_folder(order, network.size)
     _announce(console, order, network)
     started = time.perf_counter()
-    try:
-        with _progress(console) as progress:
-            progress.add_task("building (the first run also compiles)", total=None, note="")
-            simulation = Simulation(network, backend=order.backend, threads=order.threads)
-    except KeyboardInterrupt:
-        console.print("[yellow]interrupted while building; nothing was written[/]")
-        return INTERRUPTED
-    console.print(f"built in {simulation.build_s:.1f} s")
+    with _progress(console) as progress:
+        progress.add_task("building (the first run also compiles)", total=None, note="")
+        simulation = Simulation(network, backend=order.backend, threads=order.threads)
     run = _simulate(console, order, simulation)
     summary = _summary(order, network, simulation, run)
     _print_table(console, summary)
@@ -296,6 +294,7 @@ def _simulate(console: Console, order: _Order, simulation) -> _Run:
     total = order.warmup + order.time_ms
     before, interrupted = None, False
     try:
+        console.print(f"built in {simulation.build_s:.1f} s")
         with _progress(console) as progress:
             task = progress.add_task(
                 "simulating", total=total, note="(the first run also compiles)"
