@@ -39,8 +39,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-run = typer.Typer(help="Simulate a published network.", no_args_is_help=True)
-app.add_typer(run, name="run")
+models_app = typer.Typer(help="Simulate a published network.", no_args_is_help=True)
+app.add_typer(models_app, name="run")
 
 Debug = Annotated[
     bool, typer.Option("--debug", envvar="CUSNN_DEBUG", help="Show tracebacks of errors.")
@@ -85,7 +85,7 @@ def _one_line_errors(debug: bool):
         raise typer.Exit(FAILED) from None
 
 
-@run.command("microcircuit")
+@models_app.command("microcircuit")
 def microcircuit(
     scale: Annotated[
         float, typer.Option(help="Share of neurons and of in-degrees, above 0 and at most 1.")
@@ -255,6 +255,7 @@ def _announce(console: Console, order: _Order, network) -> None:
     from cusnn import models
     from cusnn.simulation import default_threads, memory_estimate
 
+    n_threads = order.threads or default_threads()
     memory = memory_estimate(network, backend=order.backend, threads=order.threads)
     console.print(
         f"[bold]Cortical microcircuit[/] (Potjans and Diesmann 2014) at scale {order.scale:g}: "
@@ -265,7 +266,8 @@ def _announce(console: Console, order: _Order, network) -> None:
     console.print(
         f"{DRIVES[order.drive]}, dt {order.dt:g} ms, seed {order.seed}, "
         f"{order.warmup:g} + {order.time_ms:g} ms of model time, "
-        f"backend {order.backend}, {order.threads or default_threads()} threads",
+        f"backend {order.backend}, "
+        f"{n_threads} thread{'s' if n_threads > 1 else ''}",
         soft_wrap=True,
     )
     short = models.microcircuit_scaling(order.scale, order.drive).below_rheobase

@@ -89,7 +89,7 @@ def test_says_what_it_builds(finished):
     assert f"{network.size:,} neurons, {network.n_synapses:,} synapses" in text
     assert "GB of memory" in text
     assert "Poisson drive, dt 0.1 ms, seed 1, 3 + 12 ms of model time" in text
-    assert "backend numpy, 1 threads" in text
+    assert "backend numpy, 1 thread\n" in text
     assert "warning" not in text
 
 
