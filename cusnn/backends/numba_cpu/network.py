@@ -205,6 +205,7 @@ def advance(
     events = np.zeros((n_tiles, 8), np.int64)
     for tile in prange(n_tiles):
         tiles.gather_coefficients(segments, coefficients, tile, n_tiles, own[tile])
+    levels = (thresholds ^ tiles.FLIP).view(np.int32)
     now = n_delays
     while now < last:
         steps = min(interval, last - now)
@@ -217,9 +218,7 @@ def advance(
                 slot = step % slots
                 if slots > 1 and (slot == 0 or now + k == n_delays):
                     arriving[tile] = 0
-                    tiles.add_poisson(
-                        stimuli, thresholds, seed, step, tile, n_tiles, arriving[tile]
-                    )
+                    tiles.add_poisson(stimuli, levels, seed, step, tile, n_tiles, arriving[tile])
                 events[tile, 0] += tiles.deliver(
                     words,
                     row_starts[tile],

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from cusnn.backends.numba_cpu.network_normal import normal_quantile
+from cusnn.backends.numba_cpu.network_prefetch import prefetch
 from cusnn.backends.numba_cpu.philox import philox
 
 FIXED_TOTAL_NUMBER, FIXED_IN_DEGREE, ALL_TO_ALL, ONE_TO_ONE, FROM_LIST = range(5)
@@ -19,10 +20,14 @@ ROUND = 6755399441055744.0  # 1.5 * 2**52: adding and taking it away rounds half
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw_words(seed, stream, first, words):
-    """The four random words of synapses ``first``, ``first`` + 1, ..., as rows of ``words``."""
-    for j in range(words.shape[1]):
-        c0, c1, c2, c3 = philox(seed, stream, np.uint64(first + j), np.uint64(0))
+def draw_words(seed, stream, first, zero, words):
+    """The four random words of synapses ``first``, ``first`` + 1, ..., as rows of ``words``.
+
+    ``zero`` is the upper half of the counter. Where LLVM knows its value, it multiplies in 64
+    bits, which takes thrice as long.
+    """
+    for j in range(BLOCK):
+        c0, c1, c2, c3 = philox(seed, stream, np.uint64(first + j), zero)
         words[0, j], words[1, j], words[2, j], words[3, j] = c0, c1, c2, c3
 
 
@@ -88,24 +93,19 @@ def first_guesses(table, guesses):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def divider(divisor):
-    """Multiplier and shift that divide every number below 2**31 by ``divisor``."""
-    shift = 32
-    while (1 << (shift - 32)) < divisor:
-        shift += 1
-    return np.uint64((1 << shift) // divisor + 1), np.uint64(shift)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def pick_own(worker, owner, first_target, target, tile, kept):
-    """Turn targets into tile and number there; list the synapses of this worker's tiles."""
-    n_tiles = owner.size
-    multiplier, shift = divider(n_tiles)
+    """Turn targets into tile and number there; list the synapses of this worker's tiles.
+
+    Half a step past a whole number, the rounded quotient of a number below 2**31 cannot cross
+    the next one.
+    """
+    n_tiles = np.int32(owner.size)
+    inverse = 1.0 / n_tiles
     for j in range(target.size):
-        neuron = target[j] + np.uint32(first_target)
-        local = np.uint32((np.uint64(neuron) * multiplier) >> shift)
+        neuron = np.int32(target[j] + first_target)
+        local = np.int32((np.float64(neuron) + 0.5) * inverse)
         target[j] = local
-        tile[j] = neuron - local * np.uint32(n_tiles)
+        tile[j] = neuron - local * n_tiles
     count = 0
     for j in range(target.size):
         kept[count] = j
@@ -114,24 +114,27 @@ def pick_own(worker, owner, first_target, target, tile, kept):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def find_cells(
-    connection, first, kept, source, tile, words, table, guesses, listed_delays, starts, cells
-):
-    """Flat index into the offsets [X, N, D + 1] of each kept synapse's (tile, source, delay)."""
-    n_neurons, width = starts
-    listed = connection[11] < 0
+def find_rows(first_source, n_neurons, kept, source, tile, rows):
+    """Number of the row (tile, source) of each kept synapse."""
     for i in range(kept.size):
         j = kept[i]
-        if listed:
-            delay = np.int64(listed_delays[connection[8] + first + j])
-        else:
-            word = words[3, j]
-            reached = guesses[word >> np.uint32(32 - GUESS_BITS)]
-            while reached < table.size and word >= table[reached]:
-                reached += 1
-            delay = connection[12] + reached
-        row = np.int64(tile[j]) * n_neurons + connection[2] + np.int64(source[j])
-        cells[i] = row * width + delay
+        rows[i] = tile[j] * n_neurons + first_source + source[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def find_cells(connection, first, kept, rows, width, words, table, guesses, listed_delays, cells):
+    """Flat index into the offsets [X, N, D + 1] of each kept synapse's (tile, source, delay)."""
+    if connection[11] < 0:
+        for i in range(kept.size):
+            delay = listed_delays[connection[8] + first + kept[i]]
+            cells[i] = rows[i] * width + delay
+        return
+    for i in range(kept.size):
+        word = words[3, kept[i]]
+        reached = guesses[word >> np.uint32(32 - GUESS_BITS)]
+        while reached < table.size and word >= table[reached]:
+            reached += 1
+        cells[i] = rows[i] * width + connection[12] + reached
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -177,39 +180,34 @@ def own_synapses(
     n_neurons, width = offsets.shape[1], offsets.shape[2]
     places, bases = offsets.reshape(-1), row_starts.reshape(-1)
     random = np.empty((4, BLOCK), np.uint32)
-    source, target = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
-    tile, kept = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.int64)
-    cells, values = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.float64)
+    source, target = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
+    tile, kept = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
+    rows, cells = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     picked, bits = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
-    guesses = np.empty(1 << GUESS_BITS, np.int64)
+    values = np.empty(BLOCK, np.float64)
+    guesses = np.empty(1 << GUESS_BITS, np.int32)
     for projection in range(connections.shape[0]):
         connection = connections[projection]
         table = thresholds[connection[10] : connection[10] + max(connection[11], 0)]
         first_guesses(table, guesses)
         for first in range(0, connection[1], BLOCK):
             n = min(BLOCK, connection[1] - first)
-            draw_words(np.uint32(seed), np.uint32(connection[7]), first, random[:, :n])
+            zero = np.uint64(connection[1] < 0)
+            draw_words(np.uint32(seed), np.uint32(connection[7]), first, zero, random)
             draw_ends(
                 connection, first, random, listed_sources, listed_targets, source[:n], target[:n]
             )
-            count = pick_own(worker, owner, connection[4], target[:n], tile[:n], kept)
+            count = pick_own(worker, owner, connection[4], target[:n], tile, kept)
             own = kept[:count]
+            find_rows(connection[2], n_neurons, own, source, tile, rows)
             find_cells(
-                connection,
-                first,
-                own,
-                source,
-                tile,
-                random,
-                table,
-                guesses,
-                listed_delays,
-                (n_neurons, width),
-                cells,
+                connection, first, own, rows, width, random, table, guesses, listed_delays, cells
             )
+            for i in range(count):
+                prefetch(places, cells[i])
             if not place:
                 for i in range(count):
-                    places[np.uint64(cells[i])] += np.uint32(1)
+                    places[cells[i]] += np.uint32(1)
                 continue
             find_bits(
                 connection,
@@ -224,10 +222,12 @@ def own_synapses(
                 bits,
             )
             for i in range(count):
-                cell = cells[i]
-                at = np.int64(places[cell - 1]) + bases[cell // width]
-                places[cell - 1] += np.uint32(1)
-                words[at] = bits[i]
+                cell = cells[i] - 1
+                cells[i] = bases[rows[i]] + places[cell]
+                places[cell] += np.uint32(1)
+                prefetch(words, cells[i])
+            for i in range(count):
+                words[cells[i]] = bits[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -14,6 +14,7 @@ GROUPS, AHEAD = 256, 8
 WORDS_PER_LINE = 16
 BLOCK = 256
 STEPS_PER_DRAW = 4
+FLIP = np.uint32(0x80000000)
 
 
 @njit(cache=True, nogil=True)
@@ -84,22 +85,27 @@ def deliver(words, row_starts, offsets, spikes, spike_starts, now, shortest, arr
 
 
 @njit(cache=True, nogil=True)
-def add_poisson(stimuli, thresholds, seed, step, tile, n_tiles, arriving):
-    """Poisson counts times weights for the four steps that share their random words."""
-    random = np.empty((STEPS_PER_DRAW, BLOCK), np.uint32)
+def add_poisson(stimuli, levels, seed, step, tile, n_tiles, arriving):
+    """Poisson counts times weights for the four steps that share their random words.
+
+    Words and thresholds have their highest bit flipped and are compared as signed numbers, which
+    vector units do in one instruction.
+    """
+    random = np.empty((STEPS_PER_DRAW, BLOCK), np.int32)
     counts = np.empty(BLOCK, np.int32)
     block = np.uint64(step >> 2)
     for stimulus in range(stimuli.shape[0]):
         stream, weight = np.uint32(stimuli[stimulus, 2]), np.int32(stimuli[stimulus, 3])
         lowest = stimuli[stimulus, 4]
-        table = thresholds[lowest : lowest + stimuli[stimulus, 5]]
+        table = levels[lowest : lowest + stimuli[stimulus, 5]]
         begin, end = own_range(stimuli[stimulus, 0], stimuli[stimulus, 1], tile, n_tiles)
         for first in range(begin, end, BLOCK):
             n = min(BLOCK, end - first)
             for j in range(n):
                 neuron = np.uint64((first + j) * n_tiles + tile)
                 c0, c1, c2, c3 = philox(np.uint32(seed), stream, neuron, block)
-                random[0, j], random[1, j], random[2, j], random[3, j] = c0, c1, c2, c3
+                random[0, j], random[1, j] = np.int32(c0 ^ FLIP), np.int32(c1 ^ FLIP)
+                random[2, j], random[3, j] = np.int32(c2 ^ FLIP), np.int32(c3 ^ FLIP)
             for q in range(STEPS_PER_DRAW):
                 count_reached(random[q, :n], table, counts)
                 add_counts(counts, weight, arriving[q, first : first + n])
@@ -107,21 +113,20 @@ def add_poisson(stimuli, thresholds, seed, step, tile, n_tiles, arriving):
 
 @njit(cache=True, nogil=True)
 def count_reached(words, table, counts):
-    """How many thresholds each word reaches."""
+    """How many thresholds each word reaches: all but those above it."""
     whole = table.size // 4 * 4
     for j in range(words.size):
-        counts[j] = 0
+        counts[j] = np.int32(table.size)
     for k in range(0, whole, 4):
         t0, t1, t2, t3 = table[k], table[k + 1], table[k + 2], table[k + 3]
         for j in range(words.size):
             word = words[j]
-            below = np.int32(word >= t0) + np.int32(word >= t1)
-            above = np.int32(word >= t2) + np.int32(word >= t3)
-            counts[j] += below + above
+            lower = np.int32(t0 > word) + np.int32(t1 > word)
+            counts[j] -= lower + (np.int32(t2 > word) + np.int32(t3 > word))
     for k in range(whole, table.size):
         threshold = table[k]
         for j in range(words.size):
-            counts[j] += np.int32(words[j] >= threshold)
+            counts[j] -= np.int32(threshold > words[j])
 
 
 @njit(cache=True, nogil=True)
