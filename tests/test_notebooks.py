@@ -1,0 +1,50 @@
+"""Every notebook runs from top to bottom in a fresh kernel, and is committed without outputs."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
+pytest.importorskip("ipykernel", reason="ipykernel is not installed")
+
+
+def by_name(path):
+    return path.stem
+
+
+def test_there_are_notebooks():
+    assert "01_one_neuron" in {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
+def test_committed_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
+def test_runs(path, monkeypatch):
+    """No cell fails or warns, and every figure is drawn."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    notebook = nbformat.read(path, as_version=4)
+    nbclient.NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    ).execute()
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", ())]
+    warnings = [out.text for out in outputs if out.get("name") == "stderr"]
+    assert warnings == []
+    wanted = sum("plt.show()" in cell.source for cell in notebook.cells)
+    pictures = [out.data["image/png"] for out in outputs if "image/png" in out.get("data", {})]
+    assert wanted > 0
+    assert len(pictures) == wanted
+    assert all(base64.b64decode(picture)[:4] == b"\x89PNG" for picture in pictures)
