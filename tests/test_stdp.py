@@ -323,20 +323,20 @@ def test_crowded_blocks(backend, density):
     np.testing.assert_array_equal(backend.numpy(matrix.weights), expected[0][mask])
 
 
-def test_silent_neurons_keep_their_weights(backend):
-    """A weight that must not change may hold anything, and keeps it."""
-    weights = backend.array(np.full((6, 5), np.nan, np.float32))
-    traces = [backend.array(np.ones(n, np.float32)) for n in (6, 5)]
-    pre, post = np.zeros(6, np.uint8), np.zeros(5, np.uint8)
+@pytest.mark.parametrize("m", [5, 400], ids=["walked-through", "touched"])
+def test_silent_neurons_keep_their_weights(backend, m):
+    """A weight that must not change may hold anything, and keeps every bit of it."""
+    before = np.resize(np.array([7, -0.0, np.inf, np.nan, -9], np.float32), (6, m))
+    pre, post = np.zeros(6, np.uint8), np.zeros(m, np.uint8)
     pre[2] = post[[1, 3]] = 1
+    moved = (pre[:, None] | post) != 0
+    before[moved] = 0.5
+    weights = backend.array(before)
     spikes = backend.array(pre), backend.array(post)
-    fill = np.full((6, 5), 7, np.float32)
-    fill[2], fill[:, [1, 3]] = 0.5, 0.5
-    weights[:] = backend.array(fill)
+    traces = [backend.array(np.ones(n, np.float32)) for n in (6, m)]
     cusnn.stdp_step(*spikes, *traces, weights, cusnn.STDP(), backend=backend.name)
     now = backend.numpy(weights)
-    np.testing.assert_array_equal(now == 7, fill == 7)
-    assert (now[fill == 0.5] != 0.5).all()
+    np.testing.assert_array_equal(now.view(np.uint32) != before.view(np.uint32), moved)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -5,6 +5,8 @@ from numba import njit, prange
 
 CHUNK = 1024  # elements of a task
 MOST_IN_A_BYTE = 255
+BETWEEN_CHECKS = 32  # steps
+NEVER = np.int32(-1)
 
 
 @njit(cache=True, nogil=True)
@@ -32,39 +34,35 @@ def decode_count(spikes, counts):
 
 
 @njit(cache=True, nogil=True)
-def mark_new(row, seen):
-    """Mark the elements that fired; returns how many for the first time."""
-    new = 0
+def wait(row, seen, waited):
+    """Mark who fired, and count the step for those who have not fired yet."""
     for k in range(seen.size):
-        first = np.uint8(row[k] != 0) & (seen[k] ^ np.uint8(1))
-        seen[k] |= first
-        new += first
-    return new
-
-
-@njit(cache=True, nogil=True)
-def note_step(row, steps, t):
-    for k in range(steps.size):
-        steps[k] = t if (row[k] != 0) & (steps[k] < 0) else steps[k]
+        seen[k] |= np.uint8(row[k] != 0)
+        waited[k] += np.uint8(1) - seen[k]
 
 
 @njit(cache=True, parallel=True, nogil=True)
 def decode_first_spike(spikes, steps):
-    """A chunk is done when all its elements have fired."""
+    """The step of the first spike is the number of steps waited for it, counted in bytes.
+
+    A chunk is done when all its elements have fired.
+    """
     length, elements = spikes.shape[0], steps.size
     rows, flat = spikes.reshape(length, elements), steps.reshape(elements)
     for chunk in prange(-(-elements // CHUNK)):
         first = chunk * CHUNK
         last = min(first + CHUNK, elements)
         own = flat[first:last]
-        own[:] = -1
+        own[:] = 0
         seen = np.zeros(last - first, np.uint8)
-        missing = last - first
-        t = 0
-        while t < length and missing > 0:
-            row = rows[t, first:last]
-            new = mark_new(row, seen)
-            if new > 0:
-                note_step(row, own, np.int32(t))
-            missing -= new
-            t += 1
+        start = 0
+        while start < length and not seen.all():
+            stop = min(start + BETWEEN_CHECKS, length)
+            waited = np.zeros(last - first, np.uint8)
+            for t in range(start, stop):
+                wait(rows[t, first:last], seen, waited)
+            for k in range(waited.size):
+                own[k] += np.int32(waited[k])
+            start = stop
+        for k in range(seen.size):
+            own[k] = own[k] if seen[k] else NEVER

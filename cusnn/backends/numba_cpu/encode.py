@@ -78,16 +78,30 @@ def encode_latency(values, spikes):
             rows[np.int64((delay * np.uint64(steps - 1)) >> SHIFT), e] = 1
 
 
+@njit(cache=True, nogil=True)
+def distances(values, centers, out):
+    features = centers.size
+    for e in range(values.size):
+        for f in range(features):
+            out[e * features + f] = values[e] - centers[f]
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def tune(value, centers, responses, width):
-    for f in range(centers.size):
-        z = (value - centers[f]) / width
-        responses[f] = exp_minus(HALF * (z * z))
+def tune(block, width):
+    """Distances from a center become responses, in one flat loop."""
+    for k in range(block.size):
+        z = block[k] / width
+        block[k] = exp_minus(HALF * (z * z))
 
 
 @njit(cache=True, parallel=True, nogil=True)
 def encode_population(values, centers, responses, width):
     elements, features = values.size, centers.size
-    flat, rows = values.reshape(elements), responses.reshape(elements, features)
-    for e in prange(elements):
-        tune(flat[e], centers, rows[e], width)
+    flat, out = values.reshape(elements), responses.reshape(responses.size)
+    each = max(1, CHUNK // max(1, features))
+    for task in prange(-(-elements // each)):
+        first = task * each
+        last = min(first + each, elements)
+        block = out[first * features : last * features]
+        distances(flat[first:last], centers, block)
+        tune(block, width)

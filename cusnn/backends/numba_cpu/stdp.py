@@ -5,6 +5,7 @@ from numba import njit, prange
 
 TINY = np.float32(1e-30)
 ZERO, ONE = np.float32(0), np.float32(1)
+MINUS_ZERO, INFINITY = np.float32(-0.0), np.float32(np.inf)
 
 # Weights in a cache line: where fewer columns than one in so many fired, a row that did not fire
 # is cheaper to touch at those columns than to walk through.
@@ -77,9 +78,16 @@ def depress_row(weights, trace_post, rule):
 
 @njit(cache=True, nogil=True)
 def potentiate_row(weights, spikes_post, change, rule):
+    """Where the target did not fire, -0 is added and no bound cuts, which keeps every bit.
+
+    A choice between the new weight and the old one would become a masked store, which is slow.
+    """
+    _, _, w_min, w_max, multiplicative = rule
     for j in range(weights.size):
-        weight = potentiated(weights[j], change, rule)
-        weights[j] = weight if spikes_post[j] else weights[j]
+        weight, fired = weights[j], spikes_post[j] != 0
+        step = change * ((w_max - weight) if multiplicative else ONE)
+        low, high = (w_min if fired else -INFINITY), (w_max if fired else INFINITY)
+        weights[j] = cut(weight + (step if fired else MINUS_ZERO), low, high)
 
 
 @njit(cache=True, nogil=True)
@@ -118,11 +126,12 @@ def step_dense(spikes_pre, spikes_post, trace_pre, trace_post, weights, decays, 
     jump(trace_post, spikes_post, nearest)
 
 
+# An index without a sign needs no test for counting from the end.
 @njit(cache=True, nogil=True)
 def change_fired_row(weights, targets, spikes_post, trace_post, change, rule):
     a_minus = rule[1]
     for k in range(weights.size):
-        j = targets[k]
+        j = np.uint32(targets[k])
         weight = depressed(weights[k], a_minus * trace_post[j], rule)
         weights[k] = potentiated(weight, change, rule) if spikes_post[j] else weight
 
@@ -130,7 +139,7 @@ def change_fired_row(weights, targets, spikes_post, trace_post, change, rule):
 @njit(cache=True, nogil=True)
 def change_silent_row(weights, targets, spikes_post, change, rule):
     for k in range(weights.size):
-        if spikes_post[targets[k]]:
+        if spikes_post[np.uint32(targets[k])]:
             weights[k] = potentiated(weights[k], change, rule)
 
 
