@@ -58,12 +58,22 @@ def gpu(
         _refuse(reason)
     out = (out or gpu_parts.default_out()).resolve()
     statuses = {part: gpu_parts.run_part(part, out)} if part else gpu_parts.run_all(out)
+    if "kernels" in statuses:
+        _render(out / "kernels.json")
     if not part:
         for name, status in statuses.items():
             typer.echo(f"{name:<13} {status}")
         typer.echo(f"written: {out}")
     bad = any(status in gpu_parts.BAD for status in statuses.values())
     raise typer.Exit(FAILED if bad else 0)
+
+
+def _render(path: Path) -> None:
+    """A table and a picture beside the numbers, where there are any and matplotlib is there."""
+    try:
+        reports.write(path)
+    except (OSError, ValueError, ImportError) as error:
+        typer.echo(f"no report of {path.name}: {error}")
 
 
 @app.command()

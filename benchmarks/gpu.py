@@ -31,6 +31,11 @@ from benchmarks.measure import Target
 PART_S = 530.0  # a part ends within nine minutes
 STATUSES = ("passed", "not available", "not found", "not run", "failed")  # best to worst
 BAD = ("failed", "not run")
+TESTS = {
+    "tests of the CUDA backend": "cuda",
+    "tests of the rest": "not cuda and not emulated",
+    "tests under the harness": "emulated and not cuda",
+}
 SANITIZER_TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
 
 
@@ -111,8 +116,8 @@ def tests(report: Report) -> None:
     if importlib.util.find_spec("pytest") is None:
         report.add("pytest", "failed", error="pytest is not installed")
         return
-    report.attempt("tests of the CUDA backend", lambda: run_tests("cuda", report.left() - 120))
-    report.attempt("all other tests", lambda: run_tests("not cuda", report.left()))
+    for name, select in TESTS.items():
+        report.attempt(name, lambda select=select: run_tests(select, report.left()))
 
 
 def run_tests(select: str, limit: float) -> dict:
@@ -122,6 +127,8 @@ def run_tests(select: str, limit: float) -> dict:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", select]
         command += [f"--junit-xml={results}", str(ROOT / "tests")]
         code, output = run(command, limit, CUSNN_REQUIRE="gpu,nvrtc")
+        if code is None:
+            return {"status": "not run", "reason": f"not done in {limit:.0f} s", "output": output}
         if not results.is_file():
             return {"status": "failed", "error": f"pytest ended with {code}", "output": output}
         return judge(results, code, output)
@@ -271,11 +278,10 @@ PARTS: dict[str, Callable[[Report], None]] = {
 
 def run(command: list[str], limit: float, **environment) -> tuple[int | None, str]:
     """Exit code (None past ``limit`` seconds) and the end of what the command printed."""
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env=child_environment() | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -289,6 +295,9 @@ def run(command: list[str], limit: float, **environment) -> tuple[int | None, st
         _end(process)
         output, _ = process.communicate()
         return None, f"{output[-6000:]}\nstopped after {limit:.0f} s"
+    finally:
+        if process.poll() is None:
+            _end(process)
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -319,13 +328,36 @@ def run_all(out: Path) -> dict[str, str]:
     """Run every part in a process of its own, so that a broken CUDA context breaks only one."""
     statuses = {}
     for name in PARTS:
+        (out / f"{name}.json").unlink(missing_ok=True)
         command = [sys.executable, "-m", "benchmarks", "gpu", "--part", name, "--out", str(out)]
-        done = subprocess.run(command, cwd=ROOT, env=child_environment(), check=False)
-        statuses[name] = read_status(out / f"{name}.json", done.returncode)
+        statuses[name] = read_status(out / f"{name}.json", run_child(command, PART_S + 10))
     return statuses
 
 
+def run_child(command: list[str], limit: float) -> int:
+    """Exit code of a command that prints as it goes; it is ended past ``limit`` seconds."""
+    process = subprocess.Popen(command, cwd=ROOT, env=child_environment(), start_new_session=True)
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        print(f"stopped after {limit:.0f} s: {' '.join(command)}", flush=True)
+        return -1
+    finally:
+        if process.poll() is None:
+            _interrupt(process)
+
+
+def _interrupt(process: subprocess.Popen, patience: float = 10.0) -> None:
+    """Let a process end what it started itself, as on Ctrl-C; then kill it."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        _end(process)
+
+
 def child_environment() -> dict[str, str]:
+    """Ours, with the checkout on Python's path: nothing needs to be installed."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "PYTHONPATH": path}
 

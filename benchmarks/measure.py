@@ -69,11 +69,13 @@ class Prepared:
 
     Attributes:
         sizes: size of every axis.
-        inputs, outputs: arrays by name; outputs start as NaN or -1.
+        inputs, outputs: arrays by name; outputs start as NaN or all ones unless left raw.
         needed: bytes that one call has to move.
     """
 
-    def __init__(self, case: Case, where: Target, arrays: dict, settings: dict, sizes: dict):
+    def __init__(
+        self, case: Case, where: Target, arrays: dict, settings: dict, sizes: dict, raw: bool
+    ):
         self.case, self.where = case, where
         self.op = contract.OPS[case.op]
         self.sizes = complete(case, sizes, arrays)
@@ -83,7 +85,7 @@ class Prepared:
         }
         self.outputs = contract.allocate(self.op, where.xp, self.sizes, case.skip)
         for array in self.outputs.values():
-            if array is not None:
+            if array is not None and not raw:
                 array.fill(_nothing(array.dtype))
         self.needed = case.bytes_needed(self.sizes, arrays)
         self._function = dispatch.function(where.backend, self.op)
@@ -105,10 +107,10 @@ class Prepared:
         return {n: self.where.numpy(array) for n, array in written.items() if array is not None}
 
 
-def prepare(case: Case, sizes: dict, where: Target) -> Prepared:
+def prepare(case: Case, sizes: dict, where: Target, raw: bool = False) -> Prepared:
     """Make a case's arrays (the same for every target) and put them where they are wanted."""
     arrays, settings = case.make(sizes, np.random.default_rng(1))
-    return Prepared(case, where, arrays, settings, sizes)
+    return Prepared(case, where, arrays, settings, sizes, raw)
 
 
 def check(case: Case, where: Target, sizes: dict | None = None) -> Prepared:

@@ -421,6 +421,21 @@ def test_judge(tmp_path, more, status):
     assert gpu.judge(path, 1, "")["status"] == "failed"
 
 
+def test_run_tests_runs_pytest():
+    """One test that needs no GPU, in a process of its own."""
+    found = gpu.run_tests("test_null_pointer_has_pointer_size", 60.0)
+    assert found["status"] == "passed", found
+    assert found["counts"] == {"passed": 1, "failed": 0, "skipped": 0}
+
+
+def test_run_child_ends_what_hangs():
+    started = time.monotonic()
+    code = gpu.run_child([sys.executable, "-c", "import time; time.sleep(60)"], 0.5)
+    assert code == -1
+    assert time.monotonic() - started < 30
+    assert gpu.run_child([sys.executable, "-c", "raise SystemExit(3)"], 30.0) == 3
+
+
 def test_run_stops_what_takes_too_long():
     code, output = gpu.run([sys.executable, "-c", "import time; time.sleep(60)"], 1.0)
     assert code is None

@@ -44,7 +44,9 @@ def test_runs(path, monkeypatch):
     warnings = [out.text for out in outputs if out.get("name") == "stderr"]
     assert warnings == []
     wanted = sum("plt.show()" in cell.source for cell in notebook.cells)
-    pictures = [out.data["image/png"] for out in outputs if "image/png" in out.get("data", {})]
+    shown = [out.data for out in outputs if "data" in out]
+    pictures = [data["image/png"] for data in shown if "image/png" in data]
+    sliders = [data for data in shown if "application/vnd.jupyter.widget-view+json" in data]
     assert wanted > 0
-    assert len(pictures) == wanted
+    assert len(pictures) + len(sliders) == wanted
     assert all(base64.b64decode(picture)[:4] == b"\x89PNG" for picture in pictures)
