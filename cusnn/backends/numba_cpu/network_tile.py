@@ -1,5 +1,7 @@
 """A tile's steps: what is due arrives, neurons move, who fired is listed."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -25,7 +27,7 @@ def own_range(first, size, tile, n_tiles):
 
 @njit(cache=True, nogil=True)
 def gather_coefficients(segments, coefficients, tile, n_tiles, own):
-    """Coefficients per neuron in the order of a tile's neurons; the others stay as they are."""
+    """Coefficients per neuron in the order of a tile's neurons; other entries stay as they are."""
     for population in range(segments.shape[0]):
         model, first, size = (
             segments[population, 0],
@@ -245,3 +247,97 @@ def list_fired(fired, tile, n_tiles, listed):
                 listed[count] = neuron * n_tiles + tile
                 count += 1
     return count
+
+
+class Tables(NamedTuple):
+    """What a call only reads; ``levels`` are the thresholds with their highest bit flipped."""
+
+    words: np.ndarray
+    row_starts: np.ndarray
+    offsets: np.ndarray
+    segments: np.ndarray
+    coefficients: np.ndarray
+    units: np.ndarray
+    stimuli: np.ndarray
+    levels: np.ndarray
+    seed: int
+    first_step: int
+    interval: int
+
+
+class Work(NamedTuple):
+    """Arrays of a call, by tile.
+
+    Attributes:
+        own: coefficients per neuron, float32 [X, 6, L], or [X, 6, 0] where none are.
+        arriving: input of the steps that share random words, int32 [X, 1 or 4, L].
+        fired: who fired in the step, uint8 [X, L rounded up to eights].
+        listed: who fired since the last exchange, int32 [X, interval L].
+        counts: how many in each step, int64 [X, interval].
+        events: words added, in the first entry of a cache line, int64 [X, 8].
+    """
+
+    own: np.ndarray
+    arriving: np.ndarray
+    fired: np.ndarray
+    listed: np.ndarray
+    counts: np.ndarray
+    events: np.ndarray
+
+
+@njit(cache=True, nogil=True)
+def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, work):
+    """Steps ``now``, ``now`` + 1, ... of one tile, up to the next exchange of spikes.
+
+    ``now`` counts as ``spike_starts`` does.
+    """
+    n_tiles, slots = work.arriving.shape[0], work.arriving.shape[1]
+    n_delays = tables.offsets.shape[2] - 1
+    fired = work.fired[tile]
+    reached = np.int64(0)
+    for k in range(steps):
+        step = tables.first_step + now - n_delays + k
+        slot = step % slots
+        if slots > 1 and (slot == 0 or now + k == n_delays):
+            work.arriving[tile, :, :] = 0
+            add_poisson(
+                tables.stimuli, tables.levels, tables.seed, step, tile, n_tiles, work.arriving[tile]
+            )
+        arriving = work.arriving[tile, slot]
+        work.events[tile, 0] += deliver(
+            tables.words,
+            tables.row_starts[tile],
+            tables.offsets[tile],
+            spikes,
+            spike_starts,
+            now + k,
+            tables.interval,
+            arriving,
+        )
+        move(
+            tables.segments,
+            tables.coefficients,
+            tables.units,
+            work.own[tile],
+            tile,
+            n_tiles,
+            state[tile],
+            arriving,
+            fired,
+        )
+        work.counts[tile, k] = list_fired(fired, tile, n_tiles, work.listed[tile, reached:])
+        reached += work.counts[tile, k]
+
+
+@njit(cache=True, nogil=True)
+def exchange(listed, counts, steps, now, spikes, spike_starts):
+    """Join what the tiles listed, step by step."""
+    taken = np.zeros(listed.shape[0], np.int64)
+    for k in range(steps):
+        end = spike_starts[now + k]
+        for tile in range(listed.shape[0]):
+            for j in range(counts[tile, k]):
+                spikes[end + j] = listed[tile, taken[tile] + j]
+            taken[tile] += counts[tile, k]
+            end += counts[tile, k]
+        spike_starts[now + k + 1] = end
