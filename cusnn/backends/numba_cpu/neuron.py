@@ -95,7 +95,7 @@ def _at(values, j):
     return values[j] if isinstance(values, np.ndarray) else values
 
 
-@overload(_at, inline="always")
+@overload(_at)
 def _compiled_at(values, j):
     if isinstance(values, numba.types.Array):
         return lambda values, j: values[j]
@@ -107,7 +107,7 @@ def _part(values, first, last):
     return values[first:last] if isinstance(values, np.ndarray) else values
 
 
-@overload(_part, inline="always")
+@overload(_part)
 def _compiled_part(values, first, last):
     if isinstance(values, numba.types.Array):
         return lambda values, first, last: values[first:last]
@@ -200,26 +200,61 @@ def _pack(spiked, words):
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def _forward(current, state, final_state, spikes, packed, checkpoints, table, keep, rest, interval):
-    steps, batch, n = current.shape
+    _, batch, n = current.shape
     blocks = -(-n // BLOCK)
     for job in numba.prange(batch * blocks):
         b = job // blocks
         first = (job - b * blocks) * BLOCK
         last = min(first + BLOCK, n)
-        own = _block_table(table, first, last)
-        now = np.empty((state.shape[0], last - first), np.float32)
-        now[:] = state[:, b, first:last]
-        v_pre = np.empty(last - first, np.float32)
-        flags = np.empty(last - first, np.uint8)
-        for t in range(steps):
-            if checkpoints.shape[0] > 0 and t % interval == 0:
-                checkpoints[t // interval, :, b, first:last] = now
-            arriving = current[t, b, first:last]
-            spiked = spikes[t, b, first:last] if spikes.shape[0] > 0 else flags
-            _step(arriving, now, v_pre, spiked, own, keep, rest)
-            if packed.shape[0] > 0:
-                _pack(spiked, packed[t, b, first // 32 :])
-        final_state[:, b, first:last] = now
+        _forward_block(
+            current,
+            state,
+            final_state,
+            spikes,
+            packed,
+            checkpoints,
+            (b, first, last),
+            _block_table(table, first, last),
+            keep,
+            rest,
+            interval,
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def _forward_block(
+    current, state, final_state, spikes, packed, checkpoints, block, table, keep, rest, interval
+):
+    b, first, last = block
+    now = np.empty((state.shape[0], last - first), np.float32)
+    v_pre = np.empty(last - first, np.float32)
+    flags = np.empty(last - first, np.uint8)
+    _copy(state, block, now)
+    for t in range(current.shape[0]):
+        if checkpoints.shape[0] > 0 and t % interval == 0:
+            _copy_back(now, block, checkpoints[t // interval])
+        spiked = spikes[t, b, first:last] if spikes.shape[0] > 0 else flags
+        _step(current[t, b, first:last], now, v_pre, spiked, table, keep, rest)
+        if packed.shape[0] > 0:
+            _pack(spiked, packed[t, b, first // 32 :])
+    _copy_back(now, block, final_state)
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(rows, block, out):
+    """Rows [S, B, N] of a block of neurons."""
+    b, first, _ = block
+    for s in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[s, j] = rows[s, b, first + j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy_back(rows, block, out):
+    b, first, _ = block
+    for s in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            out[s, b, first + j] = rows[s, j]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -242,12 +277,11 @@ def _membrane_back(
 
 
 @numba.njit(cache=True, nogil=True)
-def _lif_back(
-    grad_current, grad_v, v_pre, left, grad_spike, derivative, parts, table, hard, detach
-):
+def _lif_back(grad_current, grad_v, given, parts, table, hard, detach):
     """One step back for LIF neurons, grad_v in place."""
     decay, _, gain, _, v_threshold, amount = table
-    moved, fire, reset = parts
+    v_pre, left, grad_spike, derivative = given
+    moved, fire, reset = parts[0], parts[1], parts[2]
     for j in range(grad_current.size):
         grad_v[j], moved[j], fire[j], reset[j] = _membrane_back(
             grad_v[j],
@@ -265,12 +299,11 @@ def _lif_back(
 
 
 @numba.njit(cache=True, nogil=True)
-def _cuba_back(
-    grad_current, grad_v, grad_i, v_pre, left, grad_spike, derivative, parts, table, hard, detach
-):
+def _cuba_back(grad_current, grad_v, grad_i, given, parts, table, hard, detach):
     """One step back for CubaLIF neurons, grad_v and grad_i in place."""
     decay, decay_syn, gain, _, v_threshold, amount = table
-    moved, fire, reset = parts
+    v_pre, left, grad_spike, derivative = given
+    moved, fire, reset = parts[0], parts[1], parts[2]
     for j in range(grad_current.size):
         grad_v[j], moved[j], fire[j], reset[j] = _membrane_back(
             grad_v[j],
@@ -292,7 +325,7 @@ def _cuba_back(
 @numba.njit(cache=True, nogil=True)
 def _add_terms(sums, parts, state, current, grad_current, reset_kind):
     """Add what one step gives to the gradients of the coefficients; state is that before it."""
-    moved, fire, reset = parts
+    moved, fire, reset = parts[0], parts[1], parts[2]
     cuba = state.shape[0] == 3
     for j in range(current.size):
         sums[0, j] += moved[j] * state[0, j]
@@ -323,73 +356,107 @@ def _backward(
     surrogate,
     detach,
 ):
-    steps, batch, n = current.shape
-    rows = grad_state.shape[0]
+    _, batch, n = current.shape
     blocks = -(-n // BACKWARD_BLOCK)
     for job in numba.prange(batch * blocks):
         b = job // blocks
         first = (job - b * blocks) * BACKWARD_BLOCK
         last = min(first + BACKWARD_BLOCK, n)
-        size = last - first
-        own = _block_table(table, first, last)
-        v_threshold = own[4]
-        states = np.empty((interval + 1, rows, size), np.float32)
-        v_pre = np.empty((interval, size), np.float32)
-        spiked = np.empty(size, np.uint8)
-        derivative = np.empty(size, np.float32)
-        moved, fire, to_reset = np.empty((3, size), np.float32)
-        parts = (moved, fire, to_reset)
-        grad = np.empty((rows, size), np.float32)
-        grad[:] = grad_final_state[:, b, first:last]
-        grad[rows - 1] = ZERO
-        sums = np.zeros((grad_coefficients.shape[0], size), np.float32)
-        for q in range(checkpoints.shape[0] - 1, -1, -1):
-            start = q * interval
-            length = min(interval, steps - start)
-            states[0] = checkpoints[q, :, b, first:last]
-            for k in range(length):
-                states[k + 1] = states[k]
+        _backward_block(
+            current,
+            checkpoints,
+            grad_spikes,
+            grad_final_state,
+            grad_current,
+            grad_state,
+            grad_coefficients,
+            (b, first, last),
+            _block_table(table, first, last),
+            keep,
+            rest,
+            interval,
+            reset,
+            kind,
+            surrogate,
+            detach,
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def _backward_block(
+    current,
+    checkpoints,
+    grad_spikes,
+    grad_final_state,
+    grad_current,
+    grad_state,
+    grad_coefficients,
+    block,
+    table,
+    keep,
+    rest,
+    interval,
+    reset,
+    kind,
+    surrogate,
+    detach,
+):
+    b, first, last = block
+    n = last - first
+    rows = grad_state.shape[0]
+    states = np.empty((interval + 1, rows, n), np.float32)
+    v_pre = np.empty((interval, n), np.float32)
+    spiked = np.empty(n, np.uint8)
+    derivative = np.empty(n, np.float32)
+    parts = np.empty((3, n), np.float32)
+    grad = np.empty((rows, n), np.float32)
+    _copy(grad_final_state, block, grad)
+    for j in range(n):
+        grad[rows - 1, j] = ZERO
+    sums = np.zeros((grad_coefficients.shape[0], n), np.float32)
+    for q in range(checkpoints.shape[0] - 1, -1, -1):
+        start = q * interval
+        length = min(interval, current.shape[0] - start)
+        _copy(checkpoints[q], block, states[0])
+        for k in range(length):
+            for s in range(rows):
+                for j in range(n):
+                    states[k + 1, s, j] = states[k, s, j]
+            arriving = current[start + k, b, first:last]
+            _step(arriving, states[k + 1], v_pre[k], spiked, table, keep, rest)
+        for k in range(length - 1, -1, -1):
+            to_current = grad_current[start + k, b, first:last]
+            _distance(v_pre[k], table[4], derivative)
+            derivative_block(kind, surrogate, derivative, derivative)
+            _step_back(
+                to_current,
+                grad,
+                v_pre[k],
+                states[k, rows - 1],
+                grad_spikes[start + k, b, first:last],
+                derivative,
+                parts,
+                table,
+                reset == HARD,
+                detach,
+            )
+            if sums.shape[0] > 0:
                 arriving = current[start + k, b, first:last]
-                _step(arriving, states[k + 1], v_pre[k], spiked, own, keep, rest)
-            for k in range(length - 1, -1, -1):
-                t = start + k
-                for j in range(size):
-                    derivative[j] = v_pre[k, j] - _at(v_threshold, j)
-                derivative_block(kind, surrogate, derivative, derivative)
-                left = states[k, rows - 1]
-                grad_spike = grad_spikes[t, b, first:last]
-                to_current = grad_current[t, b, first:last]
-                hard = reset == HARD
-                if rows == 2:
-                    _lif_back(
-                        to_current,
-                        grad[0],
-                        v_pre[k],
-                        left,
-                        grad_spike,
-                        derivative,
-                        parts,
-                        own,
-                        hard,
-                        detach,
-                    )
-                else:
-                    _cuba_back(
-                        to_current,
-                        grad[0],
-                        grad[1],
-                        v_pre[k],
-                        left,
-                        grad_spike,
-                        derivative,
-                        parts,
-                        own,
-                        hard,
-                        detach,
-                    )
-                if sums.shape[0] > 0:
-                    arriving = current[t, b, first:last]
-                    _add_terms(sums, parts, states[k], arriving, to_current, reset)
-        grad_state[:, b, first:last] = grad
-        if sums.shape[0] > 0:
-            grad_coefficients[:, b, first:last] = sums
+                _add_terms(sums, parts, states[k], arriving, to_current, reset)
+    _copy_back(grad, block, grad_state)
+    _copy_back(sums, block, grad_coefficients)
+
+
+@numba.njit(cache=True, nogil=True)
+def _distance(v_pre, v_threshold, out):
+    for j in range(out.size):
+        out[j] = v_pre[j] - _at(v_threshold, j)
+
+
+@numba.njit(cache=True, nogil=True)
+def _step_back(grad_current, grad, v_pre, left, grad_spike, derivative, parts, table, hard, detach):
+    given = (v_pre, left, grad_spike, derivative)
+    if grad.shape[0] == 2:
+        _lif_back(grad_current, grad[0], given, parts, table, hard, detach)
+    else:
+        _cuba_back(grad_current, grad[0], grad[1], given, parts, table, hard, detach)
