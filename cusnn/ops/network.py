@@ -158,6 +158,15 @@ def network_advance(
     return int(progress[0]), int(progress[1])
 
 
+def chosen_backend(backend: str | None = None) -> str:
+    """Name of the backend that the engine will use.
+
+    Raises:
+        ValueError: an unknown backend, or "cuda".
+    """
+    return _choose("Simulation", {"state": np.zeros(0, np.float32)}, backend)[0]
+
+
 def _check_tiles(op: str, tiles: int, n_neurons: int) -> None:
     if tiles < 1 or -(-n_neurons // tiles) > LARGEST_TILE:
         raise ValueError(

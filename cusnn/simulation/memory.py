@@ -34,7 +34,15 @@ def available_bytes() -> int | None:
     try:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
-        limits.append(int(limit) - int(used))
+        limits.append(int(limit) - int(used) + _reclaimable())
     except (OSError, ValueError):
         pass
     return min(limits, default=None)
+
+
+def _reclaimable() -> int:
+    """Bytes of cached files that count as used by the control group, but can be dropped."""
+    for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines():
+        if line.startswith("inactive_file "):
+            return int(line.split()[1])
+    return 0

@@ -169,9 +169,9 @@ def _center(value) -> float:
 def distribution_row(value, scale: float = 1.0) -> tuple[int, tuple[float, ...]]:
     """Kind of a distribution, and a, b, p_low, p_width, low, high, scale of its draws.
 
-        CONSTANT  a
-        NORMAL    a + b z(p_low + p_width u), clipped to [low, high], with z the normal quantile
-        UNIFORM   a + b u
+    CONSTANT  a
+    NORMAL    a + b z(p_low + p_width u), clipped to [low, high], with z the normal quantile
+    UNIFORM   a + b u
     """
     if isinstance(value, Normal) and value.sd > 0:
         below, within = _kept(value)

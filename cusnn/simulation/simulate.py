@@ -10,13 +10,16 @@ import time
 
 import numpy as np
 
-from cusnn.network import Network
+from cusnn.network import Network, Population
+from cusnn.neurons import LIF
 from cusnn.ops import network as engine
 from cusnn.simulation.memory import available_bytes, engine_bytes
 from cusnn.simulation.plan import Plan, plan
 from cusnn.simulation.result import Result
 
-STEPS_PER_CALL = 250
+# Steps per call of the engine grow until a call takes so long; Ctrl-C and progress wait for it.
+SECONDS_PER_CALL = 0.1
+MOST_STEPS_PER_CALL = 4096
 ROOM_FOR_SPIKES = 2**18
 LONGEST_INTERVAL = 16
 
@@ -38,7 +41,8 @@ def memory_estimate(
         network: the description.
         backend, threads: as for ``Simulation``.
     """
-    return _estimate(network, plan(network), backend, _tiles(network, threads))
+    name = engine.chosen_backend(backend)
+    return _estimate(network, plan(network), name, _tiles(network, _threads(threads)))
 
 
 class Simulation:
@@ -51,8 +55,12 @@ class Simulation:
             core. The spikes do not depend on it.
 
     Attributes:
-        network, threads, step: step is the number of steps done.
-        build_s, memory: seconds the build took, bytes estimated.
+        network, threads: as given.
+        backend: name of the backend in use.
+        step: number of steps done.
+        compile_s, build_s, build_cpu_s: seconds that compiling took (next to none once it is
+            cached), that the build took after it, and CPU seconds of the build.
+        memory: bytes estimated.
 
     Raises:
         TypeError: ``network`` is no Network.
@@ -60,25 +68,24 @@ class Simulation:
         MemoryError: the network needs more memory than there is.
     """
 
-    def __init__(
-        self, network: Network, *, backend: str | None = None, threads: int | None = None
-    ):
+    def __init__(self, network: Network, *, backend: str | None = None, threads: int | None = None):
         if not isinstance(network, Network):
             raise TypeError(f"Simulation: network must be a Network, got {network!r}")
-        started = time.perf_counter()
-        self.network, self.backend = network, backend
+        self.network, self.backend = network, engine.chosen_backend(backend)
         self.threads = _threads(threads)
         self._plan = plan(network)
-        self._tiles = _tiles(network, threads)
-        self.memory = _estimate(network, self._plan, backend, self._tiles)
+        self._tiles = _tiles(network, self.threads)
+        self.memory = _estimate(network, self._plan, self.backend, self._tiles)
         _check_memory(network, self._plan, self.memory)
+        self.compile_s = _compile(self.backend, self.threads, self._tiles)
+        started, cpu_started = time.perf_counter(), time.process_time()
         built = engine.network_build(
             self._plan.build,
             tiles=self._tiles,
             longest=self._plan.longest,
             seed=network.seed,
             threads=self.threads,
-            backend=backend,
+            backend=self.backend,
         )
         self._tables = {
             **self._plan.advance,
@@ -92,6 +99,7 @@ class Simulation:
                 self._initial[part] = population.neuron.v_leak
         self.reset()
         self.build_s = time.perf_counter() - started
+        self.build_cpu_s = time.process_time() - cpu_started
 
     def reset(self) -> None:
         """Back to time zero: voltages as at the start, no spikes; the synapses stay."""
@@ -103,7 +111,8 @@ class Simulation:
         self._spikes = np.empty(n * min(4, self._interval) + ROOM_FOR_SPIKES, np.int32)
         self._starts = np.zeros(self._plan.longest + 1, np.int64)
         self._recorded: list[tuple[np.ndarray, np.ndarray]] = []
-        self.step, self._events, self._wall_s = 0, 0, 0.0
+        self.step, self._events, self._wall_s, self._cpu_s = 0, 0, 0.0, 0.0
+        self._steps_per_call = 16
 
     def run(self, duration: float, *, progress=None) -> Result:
         """Simulate ``duration`` ms more.
@@ -120,21 +129,20 @@ class Simulation:
             KeyboardInterrupt: Ctrl-C; steps done until then stand, ``result()`` has their spikes,
                 and ``run`` may be called again.
         """
-        steps = self._steps(duration)
-        first, last, mark = self.step, self.step + steps, len(self._recorded)
-        events, wall = self._events, self._wall_s
+        first, last = self.step, self.step + self._steps(duration)
+        mark, before = len(self._recorded), (self._events, self._wall_s, self._cpu_s)
         with _interrupts_deferred() as interrupted:
-            while self.step < last:
-                self._advance(min(STEPS_PER_CALL, last - self.step))
-                if interrupted():
-                    raise KeyboardInterrupt
+            while self.step < last and not interrupted():
+                self._advance(min(self._steps_per_call, last - self.step))
                 if progress is not None:
                     progress((self.step - first) * self.network.dt, duration)
-        return self._result(self._recorded[mark:], first, self._events - events, self._wall_s - wall)
+        if interrupted():
+            raise KeyboardInterrupt
+        return self._result(mark, first, *before)
 
     def result(self) -> Result:
         """Everything since the start or the last ``reset``."""
-        return self._result(self._recorded, 0, self._events, self._wall_s)
+        return self._result(0, 0, 0, 0.0, 0.0)
 
     @property
     def _interval(self) -> int:
@@ -142,7 +150,7 @@ class Simulation:
 
     def _advance(self, steps: int) -> None:
         """One call of the engine, and its spikes recorded."""
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         longest = self._plan.longest
         self._make_room()
         starts = np.zeros(longest + steps + 1, np.int64)
@@ -170,7 +178,13 @@ class Simulation:
         self._starts = starts[done : done + longest + 1] - first
         self.step += done
         self._events += events
-        self._wall_s += time.perf_counter() - started
+        self._cpu_s += time.process_time() - cpu_started
+        seconds = time.perf_counter() - started
+        self._wall_s += seconds
+        if seconds < 0.5 * SECONDS_PER_CALL:
+            self._steps_per_call = min(2 * self._steps_per_call, MOST_STEPS_PER_CALL)
+        elif seconds > 2 * SECONDS_PER_CALL:
+            self._steps_per_call = max(self._steps_per_call // 2, 1)
 
     def _make_room(self) -> None:
         """Room for the spikes in flight and for one exchange in which everyone fires each step."""
@@ -189,9 +203,11 @@ class Simulation:
             raise ValueError(f"run: duration={duration} ms must be a multiple of dt={dt} ms")
         return steps
 
-    def _result(self, recorded, first: int, events: int, wall_s: float) -> Result:
+    def _result(self, mark: int, first: int, events: int, wall_s: float, cpu_s: float) -> Result:
+        """Spikes recorded since ``mark``, and what has been counted beyond the given numbers."""
         empty = (np.zeros(0, np.int64), np.zeros(0, np.int32))
-        steps, neurons = (np.concatenate(c) for c in zip(empty, *recorded, strict=True))
+        columns = zip(empty, *self._recorded[mark:], strict=True)
+        steps, neurons = (np.concatenate(column) for column in columns)
         return Result(
             steps=steps,
             neurons=neurons,
@@ -199,12 +215,15 @@ class Simulation:
             dt=self.network.dt,
             first_step=first,
             n_steps=self.step - first,
-            events=events,
-            wall_s=wall_s,
+            events=self._events - events,
+            wall_s=self._wall_s - wall_s,
             about={
-                "backend": self.backend or "default",
+                "backend": self.backend,
                 "threads": self.threads,
+                "compile_s": self.compile_s,
                 "build_s": self.build_s,
+                "build_cpu_s": self.build_cpu_s,
+                "run_cpu_s": self._cpu_s - cpu_s,
                 "memory_bytes": self.memory,
                 "synapses": self._plan.n_synapses,
                 "seed": self.network.seed,
@@ -220,11 +239,30 @@ def _threads(threads: int | None) -> int:
     return int(threads)
 
 
-def _tiles(network: Network, threads: int | None) -> int:
-    return max(_threads(threads), -(-network.size // engine.LARGEST_TILE))
+def _tiles(network: Network, threads: int) -> int:
+    """A tile per thread, and none too large."""
+    return max(min(threads, network.size), -(-network.size // engine.LARGEST_TILE))
 
 
-def _estimate(network: Network, planned: Plan, backend: str | None, tiles: int) -> int:
+def _compile(backend: str, threads: int, tiles: int) -> float:
+    """Have the engine compiled for so many threads, on a network of one neuron; seconds."""
+    started = time.perf_counter()
+    planned = plan(Network(Population(1, LIF(input="voltage"), "none")))
+    options = {"threads": min(threads, tiles, 2), "backend": backend, "seed": 0}
+    built = engine.network_build(planned.build, tiles=2, longest=1, **options)
+    tables = {
+        **planned.advance,
+        "words": built.words,
+        "row_starts": built.row_starts,
+        "offsets": built.offsets,
+    }
+    state, spikes = np.zeros((2, 3, 1), np.float32), np.zeros(1, np.int32)
+    starts = np.zeros(2, np.int64)
+    engine.network_advance(tables, state, spikes, starts, first_step=0, interval=1, **options)
+    return time.perf_counter() - started
+
+
+def _estimate(network: Network, planned: Plan, backend: str, tiles: int) -> int:
     return engine_bytes(
         planned.n_synapses, network.size, tiles, planned.longest, reference=backend == "numpy"
     )
@@ -244,10 +282,13 @@ def _check_memory(network: Network, planned: Plan, needed: int) -> None:
 def _interrupts_deferred():
     """Ctrl-C sets a flag, so that no call of the engine is torn from its bookkeeping."""
     seen = []
-    if threading.current_thread() is not threading.main_thread():
+    previous = signal.getsignal(signal.SIGINT)
+    in_main = threading.current_thread() is threading.main_thread()
+    # Handlers that are not Python's cannot be put back; an ignored signal stays ignored.
+    if not in_main or previous in (None, signal.SIG_IGN):
         yield lambda: False
         return
-    previous = signal.signal(signal.SIGINT, lambda *_: seen.append(True))
+    signal.signal(signal.SIGINT, lambda *_: seen.append(True))
     try:
         yield lambda: bool(seen)
     finally:

@@ -86,7 +86,9 @@ def network_advance(
             for segment, unit in zip(segments, units, strict=True):
                 here = slice(*np.searchsorted(own, (segment[3], segment[3] + segment[4])))
                 current = arriving[here].astype(np.float32) * unit
-                spiked = neuron_step(state[tile, :, here], current, segment, coefficients, own[here])
+                spiked = neuron_step(
+                    state[tile, :, here], current, segment, coefficients, own[here]
+                )
                 fired.append(own[here][spiked])
         fired = np.sort(np.concatenate(fired))
         spikes[spike_starts[now] : spike_starts[now] + fired.size] = fired
