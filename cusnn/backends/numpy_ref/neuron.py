@@ -67,7 +67,7 @@ def cut(x):
 def pack(spiked, words):
     bits = np.zeros((spiked.shape[0], 32 * words), np.uint32)
     bits[:, : spiked.shape[1]] = spiked
-    bits = bits.reshape(-1, words, 32) << np.arange(32, dtype=np.uint32)
+    bits = bits.reshape(len(bits), words, 32) << np.arange(32, dtype=np.uint32)
     return np.bitwise_or.reduce(bits, axis=2)
 
 
