@@ -6,6 +6,8 @@ import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import pytest
+
 from benchmarks import machine
 from cusnn import driver
 
@@ -17,5 +19,6 @@ def pytest_report_header() -> list[str]:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_json(output_json) -> None:
     output_json["cusnn_machine"] = machine.describe()

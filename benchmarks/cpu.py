@@ -23,18 +23,18 @@ def work(cases, backends) -> Iterator[tuple[Case, dict, str]]:
     for case in cases:
         for sizes in case.sizes:
             for backend in backends:
-                if backend in case.backends:
+                if sizes in case.sizes_on(backend):
                     yield case, sizes, backend
 
 
 def run(out: Path, cases=CASES, backends=BACKENDS, budget: float = 0.5) -> int:
     """Measure, print the table and write ``cpu.json``; returns the exit code."""
     console, started, items = Console(), time.monotonic(), []
+    about = machine.describe()
     plan = list(work(cases, backends))
     for case, sizes, backend in track(plan, "measuring", console=console, transient=True):
         items.append(one(case, sizes, backend, budget))
     failed = [item for item in items if item["status"] == "failed"]
-    about = machine.describe()
     content = {
         "part": "cpu",
         "status": "failed" if failed else "passed",

@@ -31,6 +31,7 @@ def describe() -> dict:
         "nvrtc": nvrtc_version(),
         **commit(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         **gpu(),
     }
 

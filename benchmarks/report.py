@@ -76,7 +76,18 @@ def markdown(about: dict, rows: list[dict]) -> str:
 
 
 def _versions(about: dict) -> list[tuple[str, str]]:
-    keys = ("commit", "date", "python", "numpy", "numba", "cupy", "driver", "cuda_runtime", "nvrtc")
+    keys = (
+        "commit",
+        "date",
+        "load",
+        "python",
+        "numpy",
+        "numba",
+        "cupy",
+        "driver",
+        "cuda_runtime",
+        "nvrtc",
+    )
     found = [(key, about[key]) for key in keys if about.get(key)]
     if about.get("dirty"):
         found[:1] = [("commit", f"{about['commit']} with changes")]
@@ -110,14 +121,16 @@ def plot(about: dict, rows: list[dict]):
     backends = list(dict.fromkeys(row["backend"] for row in rows))
     others = iter(OTHERS * len(backends))
     colours = {name: COLOURS.get(name) or next(others) for name in backends}
-    height = 1.6 + 0.21 * len(labels)
-    figure, (times, shares) = plt.subplots(1, 2, figsize=(11, height), sharey=True)
+    height = 1.5 + 0.2 * len(labels)
+    figure, (times, shares) = plt.subplots(
+        1, 2, figsize=(12, height), sharey=True, layout="constrained"
+    )
     for backend in backends:
         own = [row for row in rows if row["backend"] == backend]
         _dots(times, own, labels, "seconds", backend, colours[backend])
         _dots(shares, own, labels, "share_of_copy", backend, colours[backend])
-    times.set_xlabel("median time of a call, s")
-    shares.set_xlabel("bytes per second, as a share of a copy of as many bytes")
+    times.set_xlabel("median time of a call, s", fontsize=9)
+    shares.set_xlabel("bytes per second over those of a copy", fontsize=9)
     shares.axvline(1, color=INK, linewidth=0.8)
     for ax in (times, shares):
         ax.set_xscale("log")
@@ -128,16 +141,11 @@ def plot(about: dict, rows: list[dict]):
             spine.set_visible(False)
     times.set_yticks(range(len(labels)), labels)
     times.set_ylim(len(labels) - 0.5, -0.5)
-    figure.suptitle(machine.title(about), fontsize=10, color=INK, y=1 - 0.15 / height)
+    figure.suptitle(machine.title(about), fontsize=11, color=INK)
+    handles, names = times.get_legend_handles_labels()
     figure.legend(
-        *times.get_legend_handles_labels(),
-        loc="upper right",
-        ncols=len(backends),
-        frameon=False,
-        fontsize=8,
-        bbox_to_anchor=(1, 1 - 0.3 / height),
+        handles, names, loc="outside upper right", ncols=len(names), frameon=False, fontsize=9
     )
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.55 / height))
     return figure
 
 
