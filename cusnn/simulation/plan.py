@@ -30,6 +30,8 @@ CONSTANT, NORMAL, UNIFORM, LISTED = range(4)
 # No deviate that 32 bits can give lies further from the mean than this many sd.
 LARGEST_DEVIATE = 6.7
 FEWEST_LEVELS = 64
+# Where a unit of weight would leave float32.
+LEAST_EXPONENT = -100
 LARGEST_POISSON_MEAN = 1000.0
 LONGEST_DELAY = 32_767
 
@@ -244,6 +246,9 @@ def _scale(network: Network, position: int, poisson) -> float:
     scale = 2.0**exponent
     sizes = [(p.owner, size) for p, (_, _, size) in zip(incoming, ranges, strict=True)]
     sizes += [(f"PoissonInput into {label!r}", abs(s.weight)) for s, count in stimuli if count]
+    if exponent < LEAST_EXPONENT:
+        owner, size = max(sizes, key=lambda pair: pair[1])
+        raise ValueError(f"{owner}: weights of {size:g} are too large")
     for owner, size in sizes:
         if 0 < size * scale < FEWEST_LEVELS:
             raise ValueError(
@@ -343,7 +348,7 @@ def _advance_tables(network: Network, scales, poisson) -> dict[str, np.ndarray]:
                 network.starts[target],
                 network.populations[target].size,
                 POISSON << 24 | position,
-                round(stimulus.weight * scales[target]),
+                round(stimulus.weight * scales[target]) if thresholds.size else 0,
                 n_thresholds,
                 thresholds.size,
             )
