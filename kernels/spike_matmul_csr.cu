@@ -48,8 +48,7 @@ __global__ void spike_matmul_csr(
         const int32 width = int32(max(int64(0), min(int64(TARGETS), M - left)));
         for (int32 m = lane; m < width; m += WARP) total[m] = 0;
         for (int64 first = 0; first < N; first += compact_chunk()) {
-            const int32 found =
-                compact(spikes + r * N, 1, int32(first), N, chosen, warp_counts);
+            const int32 found = compact(spikes + r * N, 1, int32(first), N, chosen, warp_counts);
             for (int32 base = 0; base < found; base += WARP) {
                 int64 begin = 0;
                 int64 end = 0;
@@ -68,10 +67,7 @@ __global__ void spike_matmul_csr(
                     __syncwarp();
                 }
             }
-            __syncthreads();
         }
-        __syncwarp();
         for (int32 m = lane; m < width; m += WARP) product[r * M + left + m] = total[m];
-        __syncwarp();
     }
 }

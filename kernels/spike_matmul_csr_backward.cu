@@ -38,14 +38,12 @@ struct ToWeights {
                 total[i] = 0;
             }
             for (int64 first = 0; first < R; first += compact_chunk()) {
-                const int32 found =
-                    compact(spikes + n, N, int32(first), R, chosen, warp_counts);
+                const int32 found = compact(spikes + n, N, int32(first), R, chosen, warp_counts);
                 for (int32 j = 0; j < found; j++) {
                     const float* grad = grad_product + int64(chosen[j]) * M;
 #pragma unroll
                     for (int32 i = 0; i < OWN; i++) total[i] += grad[target[i]];
                 }
-                __syncthreads();
             }
 #pragma unroll
             for (int32 i = 0; i < OWN; i++) {

@@ -60,7 +60,6 @@ DEVICE void sum_chosen(
                 }
             }
         }
-        __syncthreads();
     }
 #pragma unroll
     for (int32 c = 0; c < SUM_COLUMNS; c++) {

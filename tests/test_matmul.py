@@ -313,7 +313,7 @@ def test_emulated_in_other_orders_of_threads(monkeypatch, seed):
 
     conftest.use_emulator(monkeypatch)
     monkeypatch.setattr(emulator._state, "seed", seed)
-    for shape in ((3, 600, 40), (2, 60, 2100), (600, 40, 70)):
+    for shape in ((3, 600, 40), (2, 60, 2100), (600, 40, 70), (3, 5, 2600)):
         spikes, weights, grad = make(shape, 0.3, connected=0.6)
         for form in (weights, CSR.from_dense(weights)):
             product = cusnn.spike_matmul(spikes, form, backend="cuda")
