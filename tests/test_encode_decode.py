@@ -110,6 +110,17 @@ def test_rate_is_the_value(backend):
     assert (np.abs(rates - values) <= 5 * spread).all()
 
 
+def test_rate_on_the_threshold(backend):
+    """A random number equal to the threshold does not fire; the next float32 above it does."""
+    random = philox(6, 0, np.arange(4000), 0)[0] >> np.uint32(1)
+    values = (random / 2.0**31).astype(np.float32)
+    hits = values.astype(np.float64) * 2**31 == random
+    assert hits.sum() > 50
+    for given, fires in ((values, 0), (np.nextafter(values, np.float32(1)), 1)):
+        spikes = cusnn.encode_rate(backend.array(given), 1, seed=6, backend=backend.name)
+        assert (backend.numpy(spikes)[0][hits] == fires).all()
+
+
 def test_rate_neighbours_are_independent():
     """Other steps, elements, seeds and streams: agreement as often as by chance."""
     values = np.full(3000, 0.5, np.float32)
@@ -310,6 +321,35 @@ def test_latency_there_and_back(backend):
     back = 1 - steps / 255
     assert (back >= values - 1e-6).all()
     assert (back < values + 1 / 255).all()
+
+
+@pytest.mark.parametrize("name", ["numpy", "numba"])
+def test_nothing_is_written_outside_the_output(name):
+    """The harness guards what kernels write; here the outputs lie in the middle of a buffer."""
+    values, spikes = make_values((2, 21)), make_spikes((6, 2, 21), 0.3)
+    cases = [
+        ("encode_rate", {"values": values}, (6, 2, 21), {"seed": 1, "stream": 0, "first_step": 3}),
+        ("encode_rate", {"values": values}, (3, 2, 21), {"seed": 1, "stream": 0, "first_step": 0}),
+        ("encode_latency", {"values": values}, (6, 2, 21), {}),
+        (
+            "encode_population",
+            {"values": values, "centers": values[0, :9].copy()},
+            (2, 21, 9),
+            {"width": np.float32(0.2)},
+        ),
+        ("decode_count", {"spikes": spikes}, (2, 21), {}),
+        ("decode_first_spike", {"spikes": spikes}, (2, 21), {}),
+    ]
+    for op_name, inputs, shape, settings in cases:
+        op = contract.OPS[op_name]
+        output = next(arg for arg in op.args if arg.flow == "out")
+        size = int(np.prod(shape))
+        buffer = np.full(3 * size, 77, output.dtype)
+        middle = buffer[size : 2 * size].reshape(shape)
+        dispatch.function(name, op)(**inputs, **{output.name: middle}, **settings)
+        assert (buffer[:size] == 77).all(), op_name
+        assert (buffer[2 * size :] == 77).all(), op_name
+        assert (middle != 77).all(), op_name
 
 
 # ------------------------------------------------------------------ what is refused

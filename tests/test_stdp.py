@@ -328,7 +328,7 @@ def test_silent_neurons_keep_their_weights(backend, m):
     """A weight that must not change may hold anything, and keeps every bit of it."""
     before = np.resize(np.array([7, -0.0, np.inf, np.nan, -9], np.float32), (6, m))
     pre, post = np.zeros(6, np.uint8), np.zeros(m, np.uint8)
-    pre[2] = post[[1, 3]] = 1
+    pre[2] = post[[0, 4]] = 1
     moved = (pre[:, None] | post) != 0
     before[moved] = 0.5
     weights = backend.array(before)
@@ -337,6 +337,27 @@ def test_silent_neurons_keep_their_weights(backend, m):
     cusnn.stdp_step(*spikes, *traces, weights, cusnn.STDP(), backend=backend.name)
     now = backend.numpy(weights)
     np.testing.assert_array_equal(now.view(np.uint32) != before.view(np.uint32), moved)
+
+
+@pytest.mark.parametrize("density", ["only-pre", "only-post", "sparse", "busy"])
+def test_nothing_else_is_written(backend, density):
+    """Weights and traces that lie in the middle of larger arrays."""
+    n, m = 37, 150
+    buffers = [
+        backend.array(np.full(shape, 77, np.float32)) for shape in ((3 * n, m), 3 * n, 3 * m)
+    ]
+    weights, trace_pre, trace_post = (
+        buffer[k : 2 * k] for buffer, k in zip(buffers, (n, n, m), strict=True)
+    )
+    for array, start in zip((weights, trace_pre, trace_post), make_state((n, m)), strict=True):
+        array[:] = backend.array(start)
+    spikes = map(backend.array, make_spikes((n, m), DENSITIES[density], 0))
+    rule = RULES["additive-all_to_all"]
+    cusnn.stdp_step(*spikes, trace_pre, trace_post, weights, rule, backend=backend.name)
+    for buffer, k in zip(map(backend.numpy, buffers), (n, n, m), strict=True):
+        assert (buffer[:k] == 77).all()
+        assert (buffer[k : 2 * k] != 77).all()
+        assert (buffer[2 * k :] == 77).all()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -52,4 +52,4 @@ def move_traces(spikes_pre, spikes_post, trace_pre, trace_post, rule):
 
 def rule_struct(coefficients):
     """The struct STDP of stdp.cuh, passed by value."""
-    return np.array(tuple(getattr(coefficients, name) for name in RULE.names), RULE)
+    return np.array(tuple(getattr(coefficients, name) for name in RULE.names), RULE)[()]
