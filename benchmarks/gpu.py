@@ -79,7 +79,7 @@ class Report:
         try:
             found = function()
         except Exception as error:
-            self.add(name, "failed", error=f"{type(error).__name__}: {error}"[:4000])
+            self.add(name, "failed", error=f"{type(error).__name__}: {str(error).strip()}"[:4000])
         else:
             self.add(name, found.pop("status", "passed"), **found)
 
