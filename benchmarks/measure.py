@@ -131,19 +131,20 @@ def check(case: Case, where: Target, sizes: dict | None = None) -> Prepared:
     reference = prepare(case, sizes, target("numpy"))
     reference()
     for name, expected in reference.results().items():
-        found, where_ = results[name], f"{case.name}: {name} on {where.backend}"
-        if case.tolerance == 0:
-            np.testing.assert_array_equal(found, expected, err_msg=where_)
-        else:
-            largest = float(np.abs(expected).max(initial=0))
-            np.testing.assert_allclose(
-                found,
-                expected,
-                rtol=case.tolerance,
-                atol=case.tolerance * largest,
-                err_msg=where_,
-            )
+        what = f"{case.name}: {name} on {where.backend}"
+        compare(results[name], expected, case.tolerance, what)
     return prepared
+
+
+def compare(found: np.ndarray, expected: np.ndarray, tolerance: float, what: str) -> None:
+    """Equal bits where the tolerance is 0, else within it of the expected or of their largest."""
+    if tolerance == 0:
+        np.testing.assert_array_equal(found, expected, err_msg=what)
+        return
+    largest = float(np.abs(expected).max(initial=0))
+    np.testing.assert_allclose(
+        found, expected, rtol=tolerance, atol=tolerance * largest, err_msg=what
+    )
 
 
 @dataclass(frozen=True)
@@ -195,16 +196,13 @@ def copy_rate(where: Target, needed: int) -> float:
 @functools.cache
 def _copy_rate(library: str, moved: int) -> float:
     if library == "numpy":
-        source = np.ones(moved // 8, np.float32)
-        call, clock = functools.partial(_threaded_copy(), source), time.perf_counter
-        sink = np.zeros_like(source)
+        xp, copy, clock = np, _threaded_copy(), time.perf_counter
     else:
         import cupy
 
-        source, sink = (cupy.zeros(moved // 8, cupy.float32) for _ in range(2))
-        call, clock = cupy.copyto, EventClock()
-        return moved / statistics.median(time_call(lambda: call(sink, source), clock, 0.1))
-    return moved / statistics.median(time_call(lambda: call(sink), clock, 0.1))
+        xp, copy, clock = cupy, cupy.copyto, EventClock()
+    sink, source = (xp.ones(moved // 8, np.float32) for _ in range(2))
+    return moved / statistics.median(time_call(lambda: copy(sink, source), clock, 0.1))
 
 
 @functools.cache
@@ -214,7 +212,7 @@ def _threaded_copy():
     import cusnn.backends.numba_cpu  # noqa: F401  chooses the threading layer
 
     @numba.njit(parallel=True)
-    def copy(source, sink):
+    def copy(sink, source):
         for i in numba.prange(source.size):
             sink[i] = source[i]
 

@@ -215,14 +215,7 @@ def check(peer: Peer, device: str) -> None:
     expected = reference.results()
     for name, found in results().items():
         tolerance = case.tolerance if name == "product" else 0
-        largest = float(np.abs(expected[name]).max(initial=0))
-        np.testing.assert_allclose(
-            found,
-            expected[name],
-            rtol=tolerance,
-            atol=tolerance * largest,
-            err_msg=f"{peer.name}: {name}",
-        )
+        measure.compare(found, expected[name], tolerance, f"{peer.name}: {name}")
 
 
 def build(peer: Peer, case: Case, sizes: dict, device: str):
