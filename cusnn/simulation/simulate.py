@@ -196,7 +196,8 @@ class Simulation:
 
     def _steps(self, duration: float) -> int:
         dt = self.network.dt
-        if not (np.isscalar(duration) and np.isfinite(duration) and duration >= 0):
+        number = isinstance(duration, (int, float, np.number))
+        if not (number and np.isfinite(duration) and duration >= 0):
             raise ValueError(f"run: duration must be a number of ms, at least 0, got {duration!r}")
         steps = round(duration / dt)
         if abs(steps * dt - duration) > 1e-6 * dt * max(1, steps**0.5):

@@ -1,0 +1,708 @@
+"""The engine's two operations against brute force: every synapse, every step, every bit."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cusnn import dispatch
+from cusnn.network import (
+    AllToAll,
+    FixedInDegree,
+    FixedTotalNumber,
+    FromList,
+    Network,
+    Normal,
+    OneToOne,
+    PoissonInput,
+    Population,
+    Projection,
+    Uniform,
+)
+from cusnn.neurons import LIF, CubaLIF
+from cusnn.ops import network as engine
+from cusnn.simulation.plan import plan
+
+BACKENDS = ("numpy", "numba")
+JUMPS = LIF(tau_mem=10.0, v_threshold=1.0, t_refractory=0.3, input="voltage")
+
+
+@pytest.fixture(params=BACKENDS)
+def engine_backend(request):
+    return request.param
+
+
+def build(net, tiles=1, threads=1, backend="numpy"):
+    planned = plan(net)
+    tables = engine.network_build(
+        planned.build,
+        tiles=tiles,
+        longest=planned.longest,
+        seed=net.seed,
+        threads=threads,
+        backend=backend,
+    )
+    return planned, tables
+
+
+def unpacked(net, tables, tiles):
+    """Every word as (tile, source, delay, target, integer weight), in the order of the rows."""
+    found = []
+    for tile in range(tiles):
+        for source in range(net.size):
+            start, offsets = int(tables.row_starts[tile, source]), tables.offsets[tile, source]
+            assert offsets[0] == 0
+            for delay in range(1, offsets.size):
+                for k in range(int(offsets[delay - 1]), int(offsets[delay])):
+                    word = int(tables.words[start + k])
+                    weight = (word >> 16) - (1 << 16 if word >> 31 else 0)
+                    found.append((tile, source, delay, (word & 0xFFFF) * tiles + tile, weight))
+    return found
+
+
+def words_by_hand(seed, stream, index, block=0):
+    """Philox in Python integers."""
+    c, k = [index & 0xFFFFFFFF, index >> 32, block & 0xFFFFFFFF, block >> 32], [seed, stream]
+    for _ in range(10):
+        p, q = c[0] * 0xD2511F53, c[2] * 0xCD9E8D57
+        c = [(q >> 32) ^ c[1] ^ k[0], q & 0xFFFFFFFF, (p >> 32) ^ c[3] ^ k[1], p & 0xFFFFFFFF]
+        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return c
+
+
+def synapses_by_hand(net):
+    """Every synapse as (source, target, weight, delay), weights in floating point."""
+    listed = []
+    for position, p in enumerate(net.projections):
+        pre, post = net.slices[p.pre], net.slices[p.post]
+        n_pre, n_post = pre.stop - pre.start, post.stop - post.start
+        rule = p.connector
+        for k in range(net.synapses(p)):
+            words = words_by_hand(net.seed, 1 << 24 | position, k)
+            if isinstance(rule, FixedTotalNumber):
+                source, target = words[0] * n_pre >> 32, words[1] * n_post >> 32
+            elif isinstance(rule, FixedInDegree):
+                source, target = words[0] * n_pre >> 32, k // rule.k
+            elif isinstance(rule, AllToAll):
+                source, target = divmod(k, n_post)
+            elif isinstance(rule, OneToOne):
+                source = target = k
+            else:
+                source, target = rule.sources[k], rule.targets[k]
+            weight = drawn_by_hand(p.weight, words[2])
+            delay = drawn_by_hand(p.delay, words[3])
+            if isinstance(rule, FromList):
+                weight = weight if rule.weights is None else rule.weights[k]
+                delay = delay if rule.delays is None else rule.delays[k]
+            steps = max(1, round(delay / net.dt))
+            listed.append((pre.start + source, post.start + target, weight, steps))
+    return listed
+
+
+def drawn_by_hand(value, word):
+    u = (word + 0.5) / 2**32
+    if isinstance(value, Normal):
+        low, high = ((b - value.mean) / value.sd for b in value.bounds())
+        return stats.truncnorm.ppf(u, low, high, value.mean, value.sd)
+    if isinstance(value, Uniform):
+        return value.low + (value.high - value.low) * u
+    return value
+
+
+def every_rule(seed=5):
+    """All connectors, all kinds of weights and delays, in one small network."""
+    rule = FromList(
+        [0, 6, 6, 3], [4, 4, 0, 1], weights=[1.5, -2.0, 7.0, 0.0], delays=[0.9, 2, 2, 0.1]
+    )
+    return Network(
+        (
+            Population(7, CubaLIF(), "A", v=Normal(-60.0, 5.0, high=-51.0)),
+            Population(5, JUMPS, "B", v=Uniform(0.0, 0.9)),
+            Population(5, CubaLIF(v_leak=np.arange(-70.0, -65.0)), "C"),
+        ),
+        (
+            Projection("A", "B", FixedTotalNumber(83), Normal(2.0, 0.5, low=0.0), 0.5),
+            Projection("B", "A", FixedInDegree(9), Uniform(-8.0, 9.0), Normal(0.8, 0.4, low=0.05)),
+            Projection("A", "B", AllToAll(), -1.25, Uniform(0.3, 1.4)),
+            Projection("B", "C", OneToOne(), Normal(-3.0, 0.3, high=0.0), 1.0),
+            Projection("A", "B", rule, 55.0, 66.0),
+            Projection("A", "C", FromList([2, 2], [1, 1]), 4.0, 0.4),
+            Projection("C", "C", FixedTotalNumber(0), 4.0, 0.4),
+        ),
+        dt=0.1,
+        seed=seed,
+    )
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 3, 17, 20])
+def test_build_against_synapses_by_hand(engine_backend, tiles):
+    """Right rows, each sorted by delay, equals in the order of projections and numbers."""
+    net = every_rule()
+    planned, tables = build(net, tiles, threads=2, backend=engine_backend)
+    expected = [
+        (target % tiles, source, delay, target, weight)
+        for source, target, weight, delay in synapses_by_hand(net)
+    ]
+    expected.sort(key=lambda synapse: synapse[:3])
+    found = unpacked(net, tables, tiles)
+    assert [f[:4] for f in found] == [e[:4] for e in expected]
+    scales = np.concatenate(
+        [[scale] * p.size for scale, p in zip(planned.scales, net.populations, strict=True)]
+    )
+    for (*_, target, weight), (*_, exact) in zip(found, expected, strict=True):
+        assert abs(weight - exact * scales[target]) <= 0.5 + 1e-6
+
+
+def test_rows_fill_the_words(engine_backend):
+    """Rows follow one another without gap or overlap, tile after tile, source after source."""
+    net = every_rule()
+    _, tables = build(net, 3, threads=3, backend=engine_backend)
+    lengths = tables.offsets[:, :, -1].astype(np.int64).ravel()
+    np.testing.assert_array_equal(tables.row_starts.ravel(), lengths.cumsum() - lengths)
+    assert lengths.sum() == tables.words.size == net.n_synapses
+
+
+def test_initial_voltages(engine_backend):
+    net = every_rule()
+    _, tables = build(net, backend=engine_backend)
+    v = tables.initial
+    assert v.dtype == np.float32
+    normal = [
+        drawn_by_hand(net.populations[0].v, words_by_hand(net.seed, 2 << 24, j)[0])
+        for j in range(7)
+    ]
+    np.testing.assert_allclose(v[:7], normal, rtol=1e-6)
+    uniform = [
+        drawn_by_hand(net.populations[1].v, words_by_hand(net.seed, 2 << 24 | 1, j)[0])
+        for j in range(5)
+    ]
+    np.testing.assert_allclose(v[7:12], uniform, rtol=1e-6)
+
+
+def large_rules(seed=11):
+    """Blocks begun, filled and overfilled; both tails of the normal distribution."""
+    return Network(
+        (Population(301, CubaLIF(), "A", v=Normal(-58.0, 5.0)), Population(47, JUMPS, "B")),
+        (
+            Projection("A", "A", FixedTotalNumber(1024), Normal(80.0, 40.0), Uniform(0.1, 3.0)),
+            Projection("A", "A", FixedTotalNumber(1), Normal(80.0, 8.0), Uniform(0.1, 3.0)),
+            Projection(
+                "A", "A", FixedInDegree(17), Normal(80, 8, low=60), Normal(1.5, 0.75, low=0.05)
+            ),
+            Projection(
+                "B", "A", AllToAll(), Uniform(-320, -300), Normal(0.8, 0.4, low=0.05, high=2)
+            ),
+            Projection(
+                "A", "B", FixedTotalNumber(4097), Normal(0.1, 0.02, low=0.0, high=0.13), 25.0
+            ),
+            Projection("B", "B", OneToOne(), -0.5, 0.1),
+        ),
+        (PoissonInput("A", 8.0, 1500, 87.8), PoissonInput("A", 900.0, 1000, 1.0)),
+        seed=seed,
+    )
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 3])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_build_is_the_same_bits_on_numba(tiles, threads):
+    net = large_rules()
+    _, expected = build(net, tiles)
+    _, found = build(net, tiles, threads, "numba")
+    for name, array in expected._asdict().items():
+        np.testing.assert_array_equal(getattr(found, name), array, name)
+
+
+def test_another_seed_gives_other_synapses(engine_backend):
+    _, one = build(large_rules(1), backend=engine_backend)
+    _, two = build(large_rules(2), backend=engine_backend)
+    assert (one.words[:4000] != two.words[:4000]).mean() > 0.9
+
+
+def statistics_network():
+    return Network(
+        (Population(200, CubaLIF(), "A"), Population(150, CubaLIF(), "B")),
+        (
+            Projection(
+                "A",
+                "B",
+                FixedTotalNumber(120_000),
+                Normal(88.0, 8.8, low=0.0),
+                Normal(1.5, 0.75, low=0.05),
+            ),
+            Projection("B", "A", FixedInDegree(500), Uniform(-10.0, 30.0), Uniform(0.55, 4.0)),
+        ),
+        seed=3,
+    )
+
+
+def columns(net, tables):
+    """Source, target, delay and integer weight of every word of a build with one tile."""
+    offsets = tables.offsets[0].astype(np.int64)
+    lengths = np.diff(offsets, axis=1)
+    source = np.repeat(np.arange(net.size), lengths.sum(axis=1))
+    delay = np.repeat(np.tile(np.arange(1, offsets.shape[1]), net.size), lengths.ravel())
+    return source, tables.words & 0xFFFF, delay, tables.words.view(np.int32) >> 16
+
+
+def test_statistics_of_connectors():
+    net = statistics_network()
+    planned, tables = build(net, backend="numba")
+    source, target, delay, weight = columns(net, tables)
+    first = source < 200
+    assert first.sum() == 120_000
+    assert ((target >= 200) == first).all()
+    np.testing.assert_array_equal(np.bincount(target[~first]), np.full(200, 500))
+    for ends, size in (
+        (source[first], 200),
+        (target[first] - 200, 150),
+        (source[~first] - 200, 150),
+    ):
+        assert stats.chisquare(np.bincount(ends, minlength=size)).pvalue > 1e-3
+    pairs = np.bincount(source[first] * 150 + target[first] - 200, minlength=30_000)
+    assert (
+        stats.chisquare(
+            np.bincount(np.minimum(pairs, 8)),
+            30_000 * np.append(stats.poisson(4).pmf(range(8)), stats.poisson(4).sf(7)),
+        ).pvalue
+        > 1e-3
+    )
+    scale = planned.scales[1]
+    normal = stats.truncnorm(-10, np.inf, 88.0, 8.8)
+    assert stats.kstest(weight[first] / scale, normal.cdf).pvalue > 1e-3
+    uniform = stats.uniform(-10.0, 40.0)
+    assert stats.kstest(weight[~first] / planned.scales[0], uniform.cdf).pvalue > 1e-3
+    edges = (np.arange(1, delay.max() + 2) - 0.5) * 0.1
+    for mine, law in (
+        (first, stats.truncnorm((0.05 - 1.5) / 0.75, np.inf, 1.5, 0.75)),
+        (~first, stats.uniform(0.55, 3.45)),
+    ):
+        probability = np.diff(law.cdf(np.append(edges[:-1], 1e9)))
+        expected = mine.sum() * probability
+        often = expected > 5
+        seen = np.bincount(delay[mine], minlength=edges.size)[1:]
+        rest = expected[~often].sum()
+        assert (
+            stats.chisquare(
+                np.append(seen[often], seen[~often].sum())[: often.sum() + (rest > 0)],
+                np.append(expected[often], rest)[: often.sum() + (rest > 0)],
+            ).pvalue
+            > 1e-3
+        )
+    correlation = np.corrcoef([source[first], target[first], delay[first], weight[first]])
+    assert np.abs(correlation[np.triu_indices(4, 1)]).max() < 4 / np.sqrt(120_000)
+
+
+class Dense:
+    """The network with a ring of dense inputs, neuron by neuron, in float32 and exact integers.
+
+    Nothing of tiles, rows or exchange; the Poisson counts come from Philox in Python integers.
+    """
+
+    def __init__(self, net, initial):
+        self.net, self.planned = net, plan(net)
+        scales = [
+            scale
+            for scale, p in zip(self.planned.scales, net.populations, strict=True)
+            for _ in range(p.size)
+        ]
+        self.unit = [np.float32(1.0 / scale) for scale in scales]
+        self.out = [[] for _ in range(net.size)]
+        _, tables = build(net)
+        for _, source, delay, target, weight in unpacked(net, tables, 1):
+            self.out[source].append((delay, target, weight))
+        self.ring = np.zeros((self.planned.longest + 1, net.size), object)
+        self.state = np.zeros((3, net.size), np.float32)
+        self.state[0] = initial
+        self.coefficients = []
+        for p in net.populations:
+            numbers = p.neuron.coefficients(net.dt)
+            values = np.broadcast_to(numbers.values, (numbers.values.shape[0], p.size))
+            for j in range(p.size):
+                self.coefficients.append((numbers.model, numbers, values[:, j]))
+        self.step = self.events = 0
+
+    def poisson(self, neuron):
+        total = 0
+        for position, stimulus in enumerate(self.net.stimuli):
+            part = self.net.slices[stimulus.population]
+            if part.start <= neuron < part.stop:
+                words = words_by_hand(self.net.seed, 3 << 24 | position, neuron, self.step // 4)
+                row = self.planned.advance["stimuli"][position]
+                table = self.planned.advance["thresholds"][row[4] : row[4] + row[5]]
+                count = sum(words[self.step % 4] >= int(threshold) for threshold in table)
+                total += count * int(row[3])
+        return total
+
+    def advance(self):
+        slots = self.ring.shape[0]
+        now = self.ring[self.step % slots].copy()
+        self.ring[self.step % slots] = 0
+        fired = []
+        for neuron in range(self.net.size):
+            integer = now[neuron] + self.poisson(neuron)
+            assert abs(integer) < 2**31
+            current = np.float32(integer) * self.unit[neuron]
+            if self.move(neuron, current):
+                fired.append(neuron)
+        for source in fired:
+            for delay, target, weight in self.out[source]:
+                self.ring[(self.step + delay) % slots, target] += weight
+        self.step += 1
+        return fired
+
+    def move(self, neuron, current):
+        model, numbers, c = self.coefficients[neuron]
+        v, i, rest = self.state[:, neuron]
+        if model == "CubaLIF":
+            decay, decay_syn, gain, drive, v_threshold, v_reset = c
+            v_pre = decay * v + (gain * i + drive)
+            i = decay_syn * i + current
+            i = np.float32(0) if abs(i) < 1e-30 else i
+        else:
+            decay, gain, drive, v_threshold, v_reset = c
+            v_pre = decay * v + (gain * current + drive)
+        v_pre = np.float32(0) if abs(v_pre) < 1e-30 else v_pre
+        spiked = False
+        if rest > 0:
+            v_pre, rest = v, rest - np.float32(1)
+        elif v_pre >= v_threshold:
+            spiked, rest = True, np.float32(numbers.refractory_steps)
+            v_pre = (v_reset, v_pre - (v_threshold - v_reset), v_pre)[numbers.reset]
+        self.state[:, neuron] = v_pre, i, rest
+        return spiked
+
+
+class Tiled:
+    """The engine, called in stretches of chosen lengths."""
+
+    def __init__(self, net, tiles=1, threads=1, backend="numpy"):
+        self.net, self.tiles = net, tiles
+        self.options = {"threads": threads, "backend": backend, "seed": net.seed}
+        self.planned, built = build(net, tiles, threads, backend)
+        self.tables = {
+            **self.planned.advance,
+            "words": built.words,
+            "row_starts": built.row_starts,
+            "offsets": built.offsets,
+        }
+        self.initial = built.initial.copy()
+        for p, part in zip(net.populations, net.slices.values(), strict=True):
+            if p.v is None:
+                self.initial[part] = p.neuron.v_leak
+        size = -(-net.size // tiles)
+        self.state = np.zeros((tiles, 3, size), np.float32)
+        for neuron in range(net.size):
+            self.state[neuron % tiles, 0, neuron // tiles] = self.initial[neuron]
+        self.history = [[] for _ in range(self.planned.longest)]
+        self.step = self.events = 0
+
+    def run(self, steps, interval=None, room=None):
+        """Who fired in each step, sorted."""
+        interval = self.planned.shortest if interval is None else interval
+        longest = self.planned.longest
+        before = self.history[-longest:]
+        starts = np.zeros(longest + steps + 1, np.int64)
+        starts[1 : longest + 1] = np.cumsum([len(fired) for fired in before])
+        spikes = np.full(starts[longest] + (room or steps * self.net.size), -1, np.int32)
+        spikes[: starts[longest]] = [neuron for fired in before for neuron in fired]
+        done, events = engine.network_advance(
+            self.tables,
+            self.state,
+            spikes,
+            starts,
+            first_step=self.step,
+            interval=interval,
+            **self.options,
+        )
+        parts = [
+            sorted(spikes[starts[longest + k] : starts[longest + k + 1]].tolist())
+            for k in range(done)
+        ]
+        self.history += parts
+        self.step += done
+        self.events += events
+        return parts
+
+    def flat_state(self):
+        columns = self.state.transpose(1, 2, 0).reshape(3, -1)
+        return columns[:, : self.net.size]
+
+
+def soft_and_none():
+    """Both models, three resets, parameters per neuron, Poisson, long and short delays."""
+    rng = np.random.default_rng(0)
+    own = CubaLIF(
+        tau_mem=rng.uniform(5, 15, 13),
+        v_threshold=rng.uniform(-55, -50, 13),
+        i_offset=rng.uniform(300, 700, 13),
+        t_refractory=0.5,
+        reset="soft",
+    )
+    jumps = LIF(
+        tau_mem=rng.uniform(2, 20, 9),
+        v_threshold=rng.uniform(0.5, 1.5, 9),
+        input="voltage",
+        v_leak=0.3,
+        reset="soft",
+    )
+    return Network(
+        (
+            Population(13, own, "own", v=Normal(-58.0, 5.0)),
+            Population(11, CubaLIF(i_offset=560.0), "E", v=Normal(-58.0, 5.0)),
+            Population(9, jumps, "jumps", v=Uniform(0.0, 1.4)),
+            Population(5, LIF(v_leak=-1.0, v_threshold=1.0, reset="none", input="voltage"), "none"),
+        ),
+        (
+            Projection("own", "E", FixedInDegree(6), Normal(300.0, 90.0), Uniform(0.1, 0.9)),
+            Projection("E", "own", FixedTotalNumber(150), Normal(150.0, 60.0), Uniform(0.3, 7.0)),
+            Projection("E", "E", FixedTotalNumber(40), -250.0, 0.1),
+            Projection("E", "jumps", FixedInDegree(4), Normal(0.4, 0.2), 1.7),
+            Projection("jumps", "none", AllToAll(), 0.9, Uniform(0.1, 2.0)),
+            Projection("none", "jumps", FixedInDegree(2), -0.2, 0.2),
+        ),
+        (
+            PoissonInput("E", 8.0, 1200, 87.0),
+            PoissonInput("jumps", 100.0, 10, 0.3),
+            PoissonInput("jumps", 50.0, 10, -0.2),
+        ),
+        dt=0.1,
+        seed=8,
+    )
+
+
+def late(seed=4):
+    """No delay below eight steps: spikes are exchanged rarely."""
+    return Network(
+        (Population(40, CubaLIF(i_offset=560.0), "E", v=Normal(-58.0, 5.0)),),
+        (Projection("E", "E", FixedInDegree(12), Normal(80.0, 30.0), Uniform(0.75, 2.2)),),
+        (PoissonInput("E", 8.0, 600, 87.0),),
+        seed=seed,
+    )
+
+
+def always():
+    """Everyone fires in every step."""
+    return Network(
+        (
+            Population(
+                30, LIF(v_leak=9.0, v_threshold=1.0, reset="none", input="voltage"), "E", v=9.0
+            ),
+        ),
+        (Projection("E", "E", AllToAll(), 0.01, Uniform(0.1, 0.7)),),
+    )
+
+
+def never():
+    return Network(
+        (Population(30, CubaLIF(), "E", v=Normal(-66.0, 1.0)),),
+        (Projection("E", "E", AllToAll(), 100.0, Uniform(0.1, 0.7)),),
+    )
+
+
+NETWORKS = {"mixed": soft_and_none, "late": late, "always": always, "never": never}
+
+
+@pytest.fixture(params=NETWORKS)
+def net(request):
+    return NETWORKS[request.param]()
+
+
+@pytest.mark.parametrize("tiles", [1, 3])
+def test_advance_against_a_dense_ring(engine_backend, net, tiles):
+    tiled = Tiled(net, tiles, 2, engine_backend)
+    dense = Dense(net, tiled.initial)
+    steps = 100 if net.stimuli else 30
+    assert tiled.run(steps) == [dense.advance() for _ in range(steps)]
+    np.testing.assert_array_equal(tiled.flat_state(), dense.state)
+
+
+def test_the_networks_of_this_file_do_what_they_say():
+    fired = {name: sum(map(len, Tiled(make()).run(60))) for name, make in NETWORKS.items()}
+    assert fired["never"] == 0
+    assert fired["always"] == 60 * 30
+    assert min(fired["mixed"], fired["late"]) > 30
+
+
+@pytest.mark.parametrize("chunks", [(1,) * 70, (69, 1), (3, 5, 62), (0, 70)], ids=len)
+def test_stretches_of_any_length(chunks):
+    """Random words are shared by four steps, delays reach 70: neither cares where a call ends."""
+    net = soft_and_none()
+    whole, pieces = (Tiled(net, 2, 2, "numba") for _ in range(2))
+    expected = whole.run(70) + whole.run(40)
+    found = [fired for steps in chunks for fired in pieces.run(steps)]
+    assert found + pieces.run(40) == expected
+    np.testing.assert_array_equal(pieces.state, whole.state)
+    assert pieces.events == whole.events
+
+
+@pytest.mark.parametrize("interval", [1, 2, 7, 8])
+@pytest.mark.parametrize("tiles", [1, 2])
+def test_any_interval_up_to_the_shortest_delay(engine_backend, interval, tiles):
+    expected = Tiled(late()).run(61)
+    tiled = Tiled(late(), tiles, tiles, engine_backend)
+    assert tiled.planned.shortest == 8
+    assert tiled.run(61, interval) == expected
+
+
+def test_stops_where_spikes_might_overflow(engine_backend):
+    """Never more than fits, and what was done stands: the rest can be run later."""
+    net = always()
+    tiled = Tiled(net, 2, 2, engine_backend)
+    assert len(tiled.run(20, room=7 * net.size + net.size - 1)) == 7
+    assert tiled.run(20, room=net.size - 1) == []
+    rest = tiled.run(13)
+    assert tiled.step == 20
+    assert all(fired == list(range(30)) for fired in rest)
+    np.testing.assert_array_equal(tiled.state, whole_state(net, 20, engine_backend))
+
+
+def whole_state(net, steps, backend):
+    tiled = Tiled(net, 2, 2, backend)
+    tiled.run(steps)
+    return tiled.state
+
+
+def test_stops_before_an_interval_that_might_overflow():
+    tiled = Tiled(late(), 2, 2, "numba")
+    assert len(tiled.run(32, interval=8, room=8 * 40 + 39)) >= 8
+    assert tiled.step % 8 == 0
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 3, 5])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_numba_gives_the_reference_bits(net, tiles, threads):
+    expected = Tiled(net)
+    found = Tiled(net, tiles, threads, "numba")
+    assert found.run(80) == expected.run(80)
+    np.testing.assert_array_equal(found.flat_state(), expected.flat_state())
+    assert found.events == expected.events
+
+
+def test_events_are_words_that_arrived(engine_backend):
+    net = always()
+    tiled = Tiled(net, 2, 1, engine_backend)
+    tiled.run(10)
+    delays = [delay for _, _, delay, _, _ in unpacked(net, build(net)[1], 1)]
+    assert tiled.events == sum(max(0, 10 - delay) for delay in delays)
+
+
+def test_the_largest_possible_sum():
+    """Everyone fires and all arrives in one step: the exact sum, next to the end of 32 bits."""
+    fires = LIF(v_leak=9.0, v_threshold=1.0, reset="none", input="voltage")
+    forgets = CubaLIF(tau_syn=1e-3, t_refractory=0.0, v_threshold=1e30)
+    n = 1200
+    for weight in (1.0, -1.0):
+        net = Network(
+            (Population(n, fires, "E", v=9.0), Population(2, forgets, "sum")),
+            (Projection("E", "sum", FixedInDegree(200_000), weight, 0.1),),
+        )
+        planned, _ = build(net, backend="numba")
+        scale = int(planned.scales[1])
+        total = 200_000 * scale
+        assert 2**30 < total < 2**31
+        tiled = Tiled(net, 2, 1, "numba")
+        tiled.run(3)
+        expected = np.float32(int(weight) * total) * np.float32(1.0 / scale)
+        np.testing.assert_array_equal(tiled.flat_state()[1, n:], expected)
+
+
+def test_poisson_mean_and_variance(engine_backend):
+    """Counts of a neuron that sums up all it gets: independent in time and between neurons."""
+    sums = LIF(tau_mem=1e9, v_threshold=1e9, input="voltage")
+    n, steps, mean = 200, 300, 1.28
+    net = Network(
+        (Population(n, sums, "A"),),
+        stimuli=(PoissonInput("A", 8.0, 1600, 1.0),),
+    )
+    tiled = Tiled(net, 3, 1, engine_backend)
+    counts = np.empty((steps, n))
+    before = tiled.flat_state()[0].copy()
+    for k in range(steps):
+        tiled.run(1)
+        after = tiled.flat_state()[0].copy()
+        counts[k] = np.rint(after - before)
+        before = after
+    size = n * steps
+    assert abs(counts.mean() - mean) < 4 * np.sqrt(mean / size)
+    assert abs(counts.var() - mean) < 4 * np.sqrt((mean + 2 * mean**2) / size)
+    law = stats.poisson(mean)
+    expected = size * np.append(law.pmf(range(7)), law.sf(6))
+    assert (
+        stats.chisquare(np.bincount(np.minimum(counts.astype(int).ravel(), 7)), expected).pvalue
+        > 1e-3
+    )
+    for shifted in (counts[1:] * 1, np.roll(counts, 1, axis=1)[1:]):
+        r = np.corrcoef(counts[:-1].ravel(), shifted.ravel())[0, 1]
+        assert abs(r) < 4 / np.sqrt(size)
+
+
+def test_stimuli_have_streams_of_their_own(engine_backend):
+    """Two equal stimuli onto one population are not one stimulus twice."""
+    sums = LIF(tau_mem=1e9, v_threshold=1e9, input="voltage")
+    stimulus = PoissonInput("A", 8.0, 1600, 1.0)
+    net = Network((Population(500, sums, "A"),), stimuli=(stimulus, stimulus))
+    tiled = Tiled(net, 1, 1, engine_backend)
+    tiled.run(1)
+    counts = np.rint(tiled.flat_state()[0]).astype(int)
+    assert (counts % 2 == 1).any()
+
+
+def test_threads_beyond_what_numba_has():
+    """A tile each, on as many threads as there are; Numba's own number is put back."""
+    import numba
+
+    before = numba.get_num_threads()
+    threads = numba.config.NUMBA_NUM_THREADS + 3
+    found = Tiled(late(), 9, threads, "numba").run(40)
+    assert found == Tiled(late()).run(40)
+    assert numba.get_num_threads() == before
+
+
+def test_without_a_fast_layer_one_thread_and_a_warning(monkeypatch):
+    from cusnn.backends.numba_cpu import network_threads
+
+    monkeypatch.setattr(network_threads, "regions_are_cheap", lambda: False)
+    tiled = Tiled(late(), 2, 2, "numba")
+    with pytest.warns(RuntimeWarning, match="runs on one thread.*libgomp"):
+        found = tiled.run(40)
+    assert found == Tiled(late()).run(40)
+
+
+def test_errors():
+    net = late()
+    planned = plan(net)
+    call = lambda **options: engine.network_build(  # noqa: E731
+        planned.build, **{"tiles": 1, "longest": planned.longest, "seed": 1, **options}
+    )
+    with pytest.raises(ValueError, match="tiles must be at least 1"):
+        call(tiles=0)
+    with pytest.raises(ValueError, match="does not run on CUDA yet; use backend='numba'"):
+        call(backend="cuda")
+    with pytest.raises(ValueError, match="backend must be one of numpy, numba, cuda"):
+        call(backend="opencl")
+    crowd = plan(Network((Population(2 * 65_536 + 1, CubaLIF(), "A"),)))
+    with pytest.raises(ValueError, match="tiles must be at least 3, so that none has more than"):
+        engine.network_build(crowd.build, tiles=2, longest=1, seed=1)
+    for interval in (0, planned.longest + 1):
+        with pytest.raises(ValueError, match="interval must be 1 to 22"):
+            Tiled(net).run(3, interval=interval)
+    tiled = Tiled(net)
+    with pytest.raises(ValueError, match="must hold the 22 steps before the first"):
+        engine.network_advance(
+            tiled.tables,
+            tiled.state,
+            np.zeros(9, np.int32),
+            np.zeros(9, np.int64),
+            seed=1,
+            first_step=0,
+            interval=1,
+        )
+    tiled.state = tiled.state.astype(np.float64)
+    with pytest.raises(TypeError, match="state must be float32"):
+        tiled.run(1)
+
+
+def test_numba_is_the_default(monkeypatch):
+    assert engine.chosen_backend() == "numba"
+    monkeypatch.setenv("CUSNN_BACKEND", "numpy")
+    assert engine.chosen_backend() == "numpy"
+    assert set(BACKENDS) == {name for name in dispatch.BACKENDS if name != "cuda"}

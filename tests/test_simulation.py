@@ -1,0 +1,438 @@
+"""Runs: known spike times, stretches, resets, threads, interrupts, memory, files."""
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from cusnn.network import (
+    AllToAll,
+    FixedInDegree,
+    FixedTotalNumber,
+    FromList,
+    Network,
+    Normal,
+    OneToOne,
+    PoissonInput,
+    Population,
+    Projection,
+)
+from cusnn.neurons import LIF, CubaLIF
+from cusnn.simulation import Result, Simulation, default_threads, memory_estimate, simulate
+
+ONCE = LIF(tau_mem=1e6, v_threshold=1.0, v_reset=0.0, t_refractory=1000.0, input="voltage")
+
+
+@pytest.fixture(params=("numpy", "numba"))
+def engine_backend(request):
+    return request.param
+
+
+def busy(seed=2, poisson=True):
+    """Some 300 neurons, of which many fire, with delays of 1 to 60 steps."""
+    return Network(
+        (
+            Population(203, CubaLIF(i_offset=520.0), "E", v=Normal(-58.0, 5.0)),
+            Population(51, CubaLIF(i_offset=520.0), "I", v=Normal(-58.0, 5.0)),
+        ),
+        (
+            Projection(
+                "E",
+                "E",
+                FixedTotalNumber(4000),
+                Normal(88.0, 9.0, low=0.0),
+                Normal(1.5, 0.75, low=0.05),
+            ),
+            Projection("E", "I", FixedInDegree(30), Normal(88.0, 9.0, low=0.0), 1.5),
+            Projection("I", "E", FixedInDegree(10), -350.0, Normal(0.8, 0.4, low=0.05)),
+        ),
+        (PoissonInput("E", 8.0, 400, 88.0),) if poisson else (),
+        seed=seed,
+    )
+
+
+def bits(result):
+    return result.steps.tobytes(), result.neurons.tobytes()
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """One run of 30 ms on one thread, to compare others with."""
+    result = Simulation(busy(), threads=1).run(30.0)
+    assert result.neurons.size > 300
+    return result
+
+
+@pytest.mark.parametrize("delay", [1, 2, 3, 17, 70])
+def test_a_spike_arrives_after_its_delay(engine_backend, delay):
+    """The source fires in step 0. A jump makes its target fire in step d, a current in d + 1."""
+    net = Network(
+        (
+            Population(1, ONCE, "source", v=2.0),
+            Population(1, ONCE, "jump"),
+            Population(1, CubaLIF(t_refractory=1000.0), "current"),
+        ),
+        (
+            Projection("source", "jump", OneToOne(), 1.5, delay * 0.1),
+            Projection("source", "current", OneToOne(), 1e6, delay * 0.1),
+        ),
+    )
+    result = Simulation(net, backend=engine_backend, threads=2).run(10.0)
+    assert result.steps.tolist() == [0, delay, delay + 1]
+    assert result.neurons.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(result.times, [0.1, 0.1 * (delay + 1), 0.1 * (delay + 2)])
+    assert result.events == 2
+
+
+def test_a_chain_and_its_loop(engine_backend):
+    """A spike that runs round a ring of five neurons, one step further at each."""
+    again = LIF(tau_mem=1e6, v_threshold=1.0, v_reset=0.0, input="voltage")
+    delays = np.array([1, 2, 3, 4, 5])
+    ring = FromList(np.arange(5), (np.arange(5) + 1) % 5, delays=delays * 1.0)
+    net = Network(
+        (Population(5, again, "ring"), Population(1, ONCE, "start", v=2.0)),
+        (
+            Projection("ring", "ring", ring, 1.5, 1.0),
+            Projection("start", "ring", FromList([0], [0]), 1.5, 1.0),
+        ),
+        dt=1.0,
+    )
+    result = Simulation(net, backend=engine_backend, threads=3).run(40.0)
+    expected, step, neuron = [(0, 5)], 1, 0
+    while step < 40:
+        expected.append((step, neuron))
+        step, neuron = step + int(delays[neuron]), (neuron + 1) % 5
+    assert list(zip(result.steps.tolist(), result.neurons.tolist(), strict=True)) == expected
+
+
+def test_two_spikes_that_meet_add_up(engine_backend):
+    """Each alone is too weak; only where both arrive in one step does the target fire."""
+    net = Network(
+        (
+            Population(2, ONCE, "sources", v=2.0),
+            Population(2, LIF(tau_mem=0.1, input="voltage"), "t"),
+        ),
+        (
+            Projection(
+                "sources",
+                "t",
+                FromList([0, 1, 0, 1], [0, 0, 1, 1], delays=[0.5, 0.5, 0.5, 0.6]),
+                0.6,
+                1.0,
+            ),
+        ),
+    )
+    result = Simulation(net, backend=engine_backend, threads=2).run(2.0)
+    assert result.spikes_of("t")[1].tolist() == [0]
+    assert result.steps.tolist() == [0, 0, 5]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_spikes_do_not_depend_on_backend_or_threads(whole, backend, threads):
+    if backend == "numpy" and threads > 1:
+        threads += 1
+    result = Simulation(busy(), backend=backend, threads=threads).run(12.0)
+    n = np.searchsorted(whole.steps, 120)
+    np.testing.assert_array_equal(result.steps, whole.steps[:n])
+    np.testing.assert_array_equal(result.neurons, whole.neurons[:n])
+
+
+def test_sorted_by_time_then_neuron(whole):
+    order = np.lexsort((whole.neurons, whole.steps))
+    np.testing.assert_array_equal(order, np.arange(order.size))
+
+
+@pytest.mark.parametrize("parts", [(13.3, 16.7), (0.1, 29.9), (0.0, 10.0, 0.3, 0.1, 19.6)], ids=str)
+def test_stretches_add_up(whole, parts):
+    simulation = Simulation(busy(), threads=2)
+    results = [simulation.run(part) for part in parts]
+    steps = np.concatenate([result.steps for result in results])
+    np.testing.assert_array_equal(steps, whole.steps)
+    assert bits(simulation.result()) == bits(whole)
+    assert sum(result.events for result in results) == whole.events == simulation.result().events
+    begins = np.cumsum([0, *(round(part / 0.1) for part in parts)])
+    assert [result.first_step for result in results] == begins[:-1].tolist()
+    assert sum(result.n_steps for result in results) == 300
+
+
+def test_calls_of_any_length(whole, monkeypatch):
+    for seconds, most in ((0.0, 1), (1e9, 10**6), (1e9, 3)):
+        monkeypatch.setattr(simulate, "SECONDS_PER_CALL", seconds)
+        monkeypatch.setattr(simulate, "MOST_STEPS_PER_CALL", most)
+        assert bits(Simulation(busy(), threads=2).run(30.0)) == bits(whole)
+
+
+def test_reset_begins_again(whole):
+    simulation = Simulation(busy(), threads=2)
+    simulation.run(7.7)
+    simulation.reset()
+    assert simulation.step == 0
+    assert simulation.result().neurons.size == 0
+    result = simulation.run(30.0)
+    assert bits(result) == bits(whole)
+    assert (result.first_step, result.events) == (0, whole.events)
+
+
+def test_several_networks_in_turns(whole):
+    """Two networks that take turns do not notice one another."""
+    one, other = Simulation(busy(), threads=2), Simulation(busy(seed=3, poisson=False), threads=1)
+    for _ in range(3):
+        one.run(10.0)
+        other.run(5.0)
+    assert bits(one.result()) == bits(whole)
+    alone = Simulation(busy(seed=3, poisson=False), threads=2).run(15.0)
+    assert bits(other.result()) == bits(alone)
+    assert bits(alone) != bits(whole)
+
+
+def test_in_another_thread(whole):
+    """Where signals cannot be caught, nothing is caught."""
+    results = []
+    worker = threading.Thread(
+        target=lambda: results.append(Simulation(busy(), threads=2).run(30.0))
+    )
+    worker.start()
+    worker.join()
+    assert bits(results[0]) == bits(whole)
+
+
+def test_room_for_spikes_grows(engine_backend, monkeypatch):
+    """Everyone fires in every step, and each spike stays in flight for 20 steps."""
+    monkeypatch.setattr(simulate, "ROOM_FOR_SPIKES", 0)
+    fires = LIF(v_leak=9.0, v_threshold=1.0, reset="none", input="voltage")
+    net = Network(
+        (Population(30, fires, "E", v=9.0),),
+        (Projection("E", "E", AllToAll(), 0.01, 2.0),),
+    )
+    result = Simulation(net, backend=engine_backend, threads=2).run(10.0)
+    np.testing.assert_array_equal(result.steps, np.repeat(np.arange(100), 30))
+    np.testing.assert_array_equal(result.neurons, np.tile(np.arange(30), 100))
+    assert result.events == 80 * 900
+
+
+def test_a_network_of_one_neuron_and_more_threads(engine_backend):
+    net = Network((Population(1, CubaLIF(i_offset=600.0), "E"),))
+    results = [Simulation(net, backend=engine_backend, threads=n).run(50.0) for n in (1, 4)]
+    assert bits(results[0]) == bits(results[1])
+    assert results[0].neurons.size > 1
+
+
+def test_starting_voltages():
+    v_leak = np.array([-70.0, -60.0, -49.0])
+    net = Network(
+        (
+            Population(3, CubaLIF(v_leak=v_leak), "rest"),
+            Population(2, CubaLIF(), "given", v=-50.0),
+        ),
+        dt=0.5,
+    )
+    simulation = Simulation(net, threads=2)
+    expected = np.float32([-70.0, -60.0, -49.0, -50.0, -50.0])
+    np.testing.assert_array_equal(simulation._state[:, 0].T.ravel()[:5], expected)
+    assert set(simulation.run(0.5).neurons.tolist()) <= {2, 3, 4}
+
+
+def test_progress(whole):
+    calls = []
+    simulation = Simulation(busy(), threads=2)
+    simulation.run(20.0, progress=lambda done, total: calls.append((done, total)))
+    done = [call[0] for call in calls]
+    assert done == sorted(done)
+    assert calls[-1] == (pytest.approx(20.0), 20.0)
+    calls.clear()
+    simulation.run(10.0, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (pytest.approx(10.0), 10.0)
+    assert bits(simulation.result()) == bits(whole)
+
+
+@pytest.fixture
+def short_calls(monkeypatch):
+    monkeypatch.setattr(simulate, "MOST_STEPS_PER_CALL", 16)
+
+
+@pytest.mark.usefixtures("short_calls")
+def test_ctrl_c_leaves_a_simulation_that_goes_on(whole):
+    simulation = Simulation(busy(), threads=2)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        simulation.run(30.0, progress=lambda done, total: signal.raise_signal(signal.SIGINT))
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert 0 < simulation.step < 300
+    so_far = simulation.result()
+    assert so_far.n_steps == simulation.step
+    n = np.searchsorted(whole.steps, simulation.step)
+    np.testing.assert_array_equal(so_far.neurons, whole.neurons[:n])
+    simulation.run(30.0 - 0.1 * simulation.step)
+    assert bits(simulation.result()) == bits(whole)
+
+
+@pytest.mark.usefixtures("short_calls")
+def test_ctrl_c_in_the_last_call_is_not_lost():
+    simulation = Simulation(busy(), threads=1)
+    with pytest.raises(KeyboardInterrupt):
+        simulation.run(0.5, progress=lambda done, total: signal.raise_signal(signal.SIGINT))
+    assert simulation.step == 5
+
+
+@pytest.mark.usefixtures("short_calls")
+def test_an_ignored_ctrl_c_stays_ignored(whole):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        simulation = Simulation(busy(), threads=2)
+        result = simulation.run(30.0, progress=lambda *_: signal.raise_signal(signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert bits(result) == bits(whole)
+
+
+@pytest.mark.usefixtures("short_calls")
+def test_an_error_in_progress_leaves_a_simulation_that_goes_on(whole):
+    def fail(done, total):
+        raise OSError("the pipe is closed")
+
+    simulation = Simulation(busy(), threads=2)
+    with pytest.raises(OSError, match="pipe"):
+        simulation.run(30.0, progress=fail)
+    simulation.run(30.0 - 0.1 * simulation.step)
+    assert bits(simulation.result()) == bits(whole)
+
+
+def test_too_large_for_memory(monkeypatch):
+    """Refused before anything is built, with what is needed and what is there."""
+    monkeypatch.setattr(simulate, "available_bytes", lambda: 3 * 10**9)
+    monkeypatch.setattr(simulate.engine, "network_build", None)
+    net = Network(
+        (Population(100_000, CubaLIF(), "E"),),
+        (Projection("E", "E", FixedTotalNumber(10**9), 1.0, 1.0),),
+    )
+    text = (
+        r"Simulation: 100,000 neurons and 1,000,000,000 synapses need 4\.\d\d GB, "
+        r"3\.00 GB are available; take a smaller scale"
+    )
+    with pytest.raises(MemoryError, match=text):
+        Simulation(net)
+
+
+def test_memory_where_the_system_does_not_say(monkeypatch):
+    monkeypatch.setattr(simulate, "available_bytes", lambda: None)
+    assert Simulation(busy(), threads=1).run(0.1).n_steps == 1
+
+
+def test_available_memory():
+    available = simulate.available_bytes()
+    assert available is None or 2**24 < available < 2**50
+
+
+def test_the_estimate_is_an_attribute():
+    net = busy()
+    for backend in ("numpy", "numba"):
+        simulation = Simulation(net, backend=backend, threads=2)
+        assert simulation.memory == memory_estimate(net, backend=backend, threads=2)
+    assert memory_estimate(net) == memory_estimate(net, threads=default_threads())
+
+
+def test_what_a_result_tells():
+    net = busy()
+    simulation = Simulation(net, threads=2)
+    result = simulation.run(20.0)
+    assert result.duration == pytest.approx(20.0)
+    assert result.n_neurons == 254
+    assert result.rtf == pytest.approx(result.wall_s * 50)
+    counts = np.zeros(254, int)
+    late = np.zeros(254, int)
+    for step, neuron in zip(result.steps, result.neurons, strict=True):
+        counts[neuron] += 1
+        late[neuron] += step >= 50
+    np.testing.assert_array_equal(result.counts(), counts)
+    np.testing.assert_array_equal(result.counts(5.0), late)
+    assert result.rates()["I"] == pytest.approx(counts[203:].mean() / 0.02)
+    assert result.rates(5.0)["E"] == pytest.approx(late[:203].mean() / 0.015)
+    times, numbers = result.spikes_of("I")
+    assert times.size == counts[203:].sum()
+    assert 0 <= numbers.min() <= numbers.max() < 51
+    about = result.about
+    assert (about["backend"], about["threads"], about["seed"]) == ("numba", 2, 2)
+    assert about["synapses"] == net.n_synapses
+    assert about["build_s"] == simulation.build_s > 0
+    assert about["run_cpu_s"] >= 0
+    assert about["compile_s"] == simulation.compile_s >= 0
+    with pytest.raises(ValueError, match="no population 'X', there are"):
+        result.spikes_of("X")
+    with pytest.raises(ValueError, match="leaves nothing of a stretch of 20 ms"):
+        result.rates(20.0)
+    with pytest.raises(ValueError, match="skip_ms must not be negative"):
+        result.counts(-1.0)
+
+
+def test_rates_of_a_later_stretch():
+    """What is skipped is skipped from the stretch, not from time zero."""
+    simulation = Simulation(busy(), threads=1)
+    first, second = simulation.run(10.0), simulation.run(10.0)
+    assert second.counts(0.0).sum() == second.neurons.size
+    both = simulation.result()
+    np.testing.assert_array_equal(both.counts(), first.counts() + second.counts())
+    np.testing.assert_array_equal(both.counts(10.0), second.counts())
+
+
+def test_save_and_load(tmp_path, whole):
+    path = tmp_path / "spikes.npz"
+    whole.save(path)
+    back = Result.load(path)
+    assert bits(back) == bits(whole)
+    for name in ("slices", "dt", "first_step", "n_steps", "events", "wall_s", "about"):
+        assert getattr(back, name) == getattr(whole, name), name
+    with np.load(path) as file:
+        assert file["neurons"].dtype == np.int32
+    with pytest.raises(FileNotFoundError):
+        Result.load(tmp_path / "nowhere.npz")
+    other = tmp_path / "other.npz"
+    np.savez(other, a=np.zeros(3))
+    text = tmp_path / "text.npz"
+    text.write_text("spikes")
+    for path in (other, text):
+        with pytest.raises(ValueError, match="is not a file of spikes of cusnn"):
+            Result.load(path)
+
+
+def test_an_empty_stretch():
+    result = Simulation(busy(), threads=1).run(0.0)
+    assert (result.n_steps, result.neurons.size, result.steps.size) == (0, 0, 0)
+    assert np.isnan(result.rtf)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: Simulation("net"), TypeError, "network must be a Network"),
+        (lambda: Simulation(busy(), threads=0), ValueError, "threads must be an integer of at"),
+        (lambda: Simulation(busy(), threads=True), ValueError, "threads must be an integer"),
+        (lambda: Simulation(busy(), threads=1.5), ValueError, "threads must be an integer"),
+        (lambda: Simulation(busy(), backend="cuda"), ValueError, "does not run on CUDA yet"),
+        (lambda: Simulation(busy(), backend="gpu"), ValueError, "backend must be one of"),
+        (lambda: memory_estimate(busy(), backend="gpu"), ValueError, "backend must be one of"),
+    ],
+)
+def test_bad_simulations(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (-1.0, "at least 0, got -1.0"),
+        (np.nan, "must be a number of ms"),
+        (np.inf, "must be a number of ms"),
+        ("5", "must be a number of ms"),
+        (None, "must be a number of ms"),
+        ([1.0], "must be a number of ms"),
+        (0.25, "duration=0.25 ms must be a multiple of dt=0.1 ms"),
+    ],
+)
+def test_bad_durations(duration, text):
+    simulation = Simulation(busy(), threads=1)
+    with pytest.raises(ValueError, match=text):
+        simulation.run(duration)
+    assert simulation.step == 0
