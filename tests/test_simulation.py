@@ -330,7 +330,16 @@ def test_the_estimate_is_an_attribute():
     for backend in ("numpy", "numba"):
         simulation = Simulation(net, backend=backend, threads=2)
         assert simulation.memory == memory_estimate(net, backend=backend, threads=2)
-    assert memory_estimate(net) == memory_estimate(net, threads=default_threads())
+    assert memory_estimate(net) == memory_estimate(net, threads=default_threads(net))
+
+
+def test_small_networks_get_fewer_threads(monkeypatch):
+    monkeypatch.setattr(simulate.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert default_threads() == 8
+    for size, threads in ((1, 1), (4095, 1), (4096, 2), (10**6, 8)):
+        assert default_threads(Network((Population(size, CubaLIF(), "E"),))) == threads
+    assert Simulation(busy()).threads == 1
+    assert Simulation(busy(), threads=3).threads == 3
 
 
 def test_what_a_result_tells():

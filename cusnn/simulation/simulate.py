@@ -21,15 +21,22 @@ from cusnn.simulation.result import Result
 SECONDS_PER_CALL = 0.1
 MOST_STEPS_PER_CALL = 4096
 ROOM_FOR_SPIKES = 2**18
+NEURONS_PER_THREAD = 2048
 LONGEST_INTERVAL = 16
 
 
-def default_threads() -> int:
-    """Number of CPU cores that this process may use."""
+def default_threads(network: Network | None = None) -> int:
+    """Number of CPU cores that this process may use; for a small network fewer of them.
+
+    A step of few neurons is done sooner than threads can meet.
+    """
     try:
-        return len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:
-        return os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+    if network is None:
+        return cores
+    return min(cores, max(1, network.size // NEURONS_PER_THREAD))
 
 
 def memory_estimate(
@@ -42,7 +49,7 @@ def memory_estimate(
         backend, threads: as for ``Simulation``.
     """
     name = engine.chosen_backend(backend)
-    return _estimate(network, plan(network), name, _tiles(network, _threads(threads)))
+    return _estimate(network, plan(network), name, _tiles(network, _threads(network, threads)))
 
 
 class Simulation:
@@ -51,12 +58,12 @@ class Simulation:
     Args:
         network: the description.
         backend: "numba", "numpy" (the slow reference) or None for the default.
-        threads: number of threads, and of tiles that the neurons are cut into; None for one per
-            core. The spikes do not depend on it.
+        threads: number of threads, and of tiles that the neurons are cut into; None for what
+            ``default_threads`` says. The spikes do not depend on it.
 
     Attributes:
-        network, threads: as given.
-        backend: name of the backend in use.
+        network: as given.
+        backend, threads: in use.
         step: number of steps done.
         compile_s, build_s, build_cpu_s: seconds that compiling took (next to none once it is
             cached), that the build took after it, and CPU seconds of the build.
@@ -72,7 +79,7 @@ class Simulation:
         if not isinstance(network, Network):
             raise TypeError(f"Simulation: network must be a Network, got {network!r}")
         self.network, self.backend = network, engine.chosen_backend(backend)
-        self.threads = _threads(threads)
+        self.threads = _threads(network, threads)
         self._plan = plan(network)
         self._tiles = _tiles(network, self.threads)
         self.memory = _estimate(network, self._plan, self.backend, self._tiles)
@@ -232,9 +239,9 @@ class Simulation:
         )
 
 
-def _threads(threads: int | None) -> int:
+def _threads(network: Network, threads: int | None) -> int:
     if threads is None:
-        return default_threads()
+        return default_threads(network)
     if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
         raise ValueError(f"Simulation: threads must be an integer of at least 1, got {threads!r}")
     return int(threads)
