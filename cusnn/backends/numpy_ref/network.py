@@ -33,7 +33,7 @@ def network_build(
     order = np.lexsort((delay, source, tile))
     bits = (weight.astype(np.int32).astype(np.uint32) << np.uint32(16)) | local.astype(np.uint32)
     words[:] = bits[order]
-    counts = np.zeros(offsets.shape[:2] + (n_delays,), np.int64)
+    counts = np.zeros((*offsets.shape[:2], n_delays), np.int64)
     np.add.at(counts, (tile, source, delay - 1), 1)
     offsets[:, :, 0] = 0
     offsets[:, :, 1:] = counts.cumsum(axis=2)
