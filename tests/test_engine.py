@@ -480,11 +480,11 @@ def late(seed=4):
 
 
 def always():
-    """Everyone fires in every step."""
+    """Everyone fires in every step: some 400 groups of words are due in each."""
     return Network(
         (
             Population(
-                30, LIF(v_leak=9.0, v_threshold=1.0, reset="none", input="voltage"), "E", v=9.0
+                61, LIF(v_leak=9.0, v_threshold=1.0, reset="none", input="voltage"), "E", v=9.0
             ),
         ),
         (Projection("E", "E", AllToAll(), 0.01, Uniform(0.1, 0.7)),),
@@ -510,7 +510,7 @@ def net(request):
 def test_advance_against_a_dense_ring(engine_backend, net, tiles):
     tiled = Tiled(net, tiles, 2, engine_backend)
     dense = Dense(net, tiled.initial)
-    steps = 100 if net.stimuli else 30
+    steps = 100 if net.stimuli else 20
     assert tiled.run(steps) == [dense.advance() for _ in range(steps)]
     np.testing.assert_array_equal(tiled.flat_state(), dense.state)
 
@@ -518,7 +518,7 @@ def test_advance_against_a_dense_ring(engine_backend, net, tiles):
 def test_the_networks_of_this_file_do_what_they_say():
     fired = {name: sum(map(len, Tiled(make()).run(60))) for name, make in NETWORKS.items()}
     assert fired["never"] == 0
-    assert fired["always"] == 60 * 30
+    assert fired["always"] == 60 * 61
     assert min(fired["mixed"], fired["late"]) > 30
 
 
@@ -551,7 +551,7 @@ def test_stops_where_spikes_might_overflow(engine_backend):
     assert tiled.run(20, room=net.size - 1) == []
     rest = tiled.run(13)
     assert tiled.step == 20
-    assert all(fired == list(range(30)) for fired in rest)
+    assert all(fired == list(range(61)) for fired in rest)
     np.testing.assert_array_equal(tiled.state, whole_state(net, 20, engine_backend))
 
 
@@ -603,6 +603,32 @@ def test_the_largest_possible_sum():
         tiled.run(3)
         expected = np.float32(int(weight) * total) * np.float32(1.0 / scale)
         np.testing.assert_array_equal(tiled.flat_state()[1, n:], expected)
+
+
+def test_fires_at_the_threshold_and_not_below(engine_backend):
+    """With nothing that moves it, a voltage of exactly the threshold fires, and one below not."""
+    still = LIF(tau_mem=1e12, v_threshold=1.0, t_refractory=100.0, input="voltage")
+    below = float(np.nextafter(np.float32(1), np.float32(0)))
+    net = Network((Population(9, still, "at", v=1.0), Population(9, still, "below", v=below)))
+    fired = Tiled(net, 2, 1, engine_backend).run(5)
+    assert fired == [list(range(9)), [], [], [], []]
+
+
+def test_weights_are_rounded_to_even(engine_backend):
+    """Halves go to the even neighbour, whatever their sign."""
+    scale = plan(Network(PAIRED, (Projection("A", "B", HALVES, 0.0, 1.0),))).scales[1]
+    weights = (np.arange(-4, 5) + 0.5) / scale
+    weights = np.append(weights, 32_767 / scale)
+    rule = FromList(np.arange(10), np.zeros(10, int), weights=weights)
+    net = Network(PAIRED, (Projection("A", "B", rule, 0.0, 1.0),))
+    planned, tables = build(net, backend=engine_backend)
+    assert planned.scales[1] == scale
+    found = [weight for *_, weight in unpacked(net, tables, 1)]
+    assert found == [-4, -2, -2, 0, 0, 2, 2, 4, 4, 32_767]
+
+
+PAIRED = (Population(10, JUMPS, "A"), Population(1, JUMPS, "B"))
+HALVES = FromList(np.arange(10), np.zeros(10, int), weights=np.full(10, 100.0))
 
 
 def test_poisson_mean_and_variance(engine_backend):

@@ -249,7 +249,11 @@ def test_progress(whole):
 
 @pytest.fixture
 def short_calls(monkeypatch):
+    """Calls of a few steps, and Ctrl-C as in a terminal: a shell's background jobs ignore it."""
     monkeypatch.setattr(simulate, "MOST_STEPS_PER_CALL", 16)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("short_calls")
