@@ -5,7 +5,7 @@
     more = simulation.run(500.0)             # goes on; run(a), run(b) equals run(a + b)
     simulation.result()                      # everything since the start
     simulation.reset()                       # back to time zero
-    simulation.build_s, simulation.memory    # seconds, bytes estimated
+    simulation.compile_s, build_s, memory    # seconds, seconds, bytes estimated
 
     result.steps, result.neurons             # spikes, sorted by (time, neuron)
     result.times                             # ms, float64
@@ -13,7 +13,9 @@
     result.spikes_of("L23E")                 # times in ms, numbers within the population
     result.counts(skip_ms)                   # spikes of each neuron
     result.rates(skip_ms)                    # {"L23E": 0.9, ...} in Hz
-    result.duration, result.wall_s, result.rtf, result.events, result.about
+    result.duration, result.wall_s, result.rtf, result.events
+    result.about                             # backend, threads, compile_s, build_s, build_cpu_s,
+                                             # run_cpu_s, memory_bytes, synapses, seed
     result.save("spikes.npz"); Result.load("spikes.npz")
 
     memory_estimate(network, backend=None, threads=None)              # bytes, nothing built
