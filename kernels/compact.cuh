@@ -10,8 +10,8 @@ constexpr int32 MAX_WARPS = 32;
 DEVICE int32 compact_chunk() { return COMPACT_PASSES * int32(blockDim.x); }
 
 // Write the indices of [first, first + compact_chunk()) below `last` whose spike is set to `list`;
-// returns how many. Every thread of the block must call it. The list may be read after the call; the
-// next call waits for every thread before it writes.
+// returns how many. Every thread of the block must call it. The list may be read after the call;
+// the next call waits for every thread before it writes.
 //
 // A warp looks at 32 * COMPACT_PASSES consecutive neurons, a vote for each 32; a scan over the
 // warps' counts gives every warp its place.
