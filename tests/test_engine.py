@@ -201,14 +201,37 @@ def large_rules(seed=11):
     )
 
 
-@pytest.mark.parametrize("tiles", [1, 2, 3])
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize(("tiles", "threads"), [(1, 1), (2, 1), (2, 2), (3, 2), (3, 3), (49, 4)])
 def test_build_is_the_same_bits_on_numba(tiles, threads):
+    """49 times the nearest number to 1/49 is less than 1: tiles are found with care."""
     net = large_rules()
     _, expected = build(net, tiles)
     _, found = build(net, tiles, threads, "numba")
     for name, array in expected._asdict().items():
         np.testing.assert_array_equal(getattr(found, name), array, name)
+
+
+def test_a_word_that_meets_a_threshold_reaches_it(engine_backend):
+    """Thresholds that are words themselves: delays of synapses, then Poisson counts."""
+    net = Network(
+        (Population(20, LIF(tau_mem=1e12, v_threshold=99.0, input="voltage"), "A"),),
+        (Projection("A", "A", OneToOne(), 1.0, Uniform(0.1, 2.0)),),
+        (PoissonInput("A", 8.0, 1600, 1.0),),
+        seed=6,
+    )
+    tiled = Tiled(net, 2, 1, engine_backend)
+    words = [words_by_hand(6, 1 << 24, k)[3] for k in range(20)]
+    tables = {**tiled.planned.build, "thresholds": np.sort(np.array(words, np.uint32))}
+    tables["connections"][0, 11] = 20
+    built = engine.network_build(tables, tiles=1, longest=21, seed=6, backend=engine_backend)
+    delays = [delay for _, _, delay, _, _ in unpacked(net, built, 1)]
+    assert delays == [1 + sum(word >= other for other in words) for word in words]
+    words = [words_by_hand(6, 3 << 24, k)[0] for k in range(20)]
+    tiled.tables["thresholds"] = np.sort(np.array(words, np.uint32))
+    tiled.tables["stimuli"][0, 5] = 20
+    tiled.run(1)
+    counts = [sum(word >= other for other in words) for word in words]
+    assert np.rint(tiled.flat_state()[0]).tolist() == counts
 
 
 def test_another_seed_gives_other_synapses(engine_backend):
