@@ -29,14 +29,16 @@ def cpu(
     out: Annotated[Path, typer.Option(help="Folder of the result files.")] = RESULTS / "cpu",
     select: Annotated[str, typer.Option("-k", help="Only cases whose name holds this.")] = "",
 ) -> None:
-    """Measure every operation on NumPy and Numba."""
+    """Measure every operation on NumPy and Numba: table, JSON, Markdown and picture."""
     from benchmarks import cpu as suite
     from benchmarks.cases import CASES
 
     chosen = tuple(case for case in CASES if select in case.name)
     if not chosen:
         _refuse(f"no case is named like {select!r}")
-    raise typer.Exit(suite.run(out, chosen))
+    code = suite.run(out, chosen)
+    _render(out / "cpu.json")
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -250,6 +250,19 @@ def test_cpu_writes_its_results(tmp_path):
     assert item["rounds"] == 3
 
 
+def test_cpu_command_renders_what_it_wrote(tmp_path, monkeypatch):
+    def run(out, chosen):
+        assert [case.name for case in chosen] == ["spike_unpack"]
+        (out / "cpu.json").write_text(json.dumps({"machine": ABOUT, "items": [timing()]}))
+        return 1
+
+    monkeypatch.setattr(cpu, "run", run)
+    arguments = ["cpu", "-k", "spike_unpack", "--out", str(tmp_path)]
+    assert CliRunner().invoke(command.app, arguments).exit_code == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"cpu.json", "cpu.md", "cpu.png"}
+    assert CliRunner().invoke(command.app, ["cpu", "-k", "nonsense"]).exit_code == 2
+
+
 # ------------------------------------------------------------------ the gpu command
 
 
