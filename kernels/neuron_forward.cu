@@ -42,7 +42,7 @@ __global__ void neuron_forward(
         next[k] = exists && k < T ? current[k * plane + place] : 0.0f;
     }
     int32 until_checkpoint = 0;
-    float* checkpoint = checkpoints + place;
+    int64 checkpoint = place;
     for (int32 first = 0; first < T; first += AHEAD) {
         float now[AHEAD];
 #pragma unroll
@@ -56,7 +56,7 @@ __global__ void neuron_forward(
             const int32 t = first + k;
             if (t >= T) break;
             if (checkpoints && until_checkpoint == 0) {
-                if (exists) neuron.store(checkpoint, plane);
+                if (exists) neuron.store(checkpoints + checkpoint, plane);
                 checkpoint += Neuron::STATES * plane;
                 until_checkpoint = interval;
             }

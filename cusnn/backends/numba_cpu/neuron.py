@@ -1,7 +1,8 @@
 """Neurons: T steps forward, and the way back through the same steps.
 
-A thread takes a block of neurons through all steps, so that their state stays in L1. Inner loops
-run over the neurons of a block, without branches, and are what LLVM makes vectors of.
+A thread takes a block of neurons through all steps, so that their state stays in its cache. Inner
+loops run over the neurons of a block, without branches, and are what LLVM makes vectors of; the
+block is long enough that calling them costs nothing beside.
 """
 
 import numba
@@ -10,9 +11,7 @@ from numba.extending import overload
 
 from cusnn.backends.numba_cpu.surrogates import KINDS, derivative_block
 
-BLOCK = 512
-BACKWARD_BLOCK = 256
-INTERVAL = 16
+BLOCK = 1024
 TINY = np.float32(1e-30)
 ZERO = np.float32(0)
 ONE = np.float32(1)
@@ -357,11 +356,11 @@ def _backward(
     detach,
 ):
     _, batch, n = current.shape
-    blocks = -(-n // BACKWARD_BLOCK)
+    blocks = -(-n // BLOCK)
     for job in numba.prange(batch * blocks):
         b = job // blocks
-        first = (job - b * blocks) * BACKWARD_BLOCK
-        last = min(first + BACKWARD_BLOCK, n)
+        first = (job - b * blocks) * BLOCK
+        last = min(first + BLOCK, n)
         _backward_block(
             current,
             checkpoints,
