@@ -387,13 +387,19 @@ def start(*arguments, **settings):
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_of_a_terminal(tmp_path):
     with start(
-        "run", "microcircuit", *TINY, "--time", "100000", "--out", tmp_path, start_new_session=True
+        *("run", "microcircuit", *TINY, "--time", "100000", "--out", tmp_path),
+        start_new_session=True,
+        # A test run in the background of a shell ignores the signal, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        for line in process.stdout:
-            if line.startswith("built in"):
-                break
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
+        try:
+            for line in process.stdout:
+                if line.startswith("built in"):
+                    break
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130, errors
     assert "interrupted after" in output
     assert Result.load(tmp_path / "spikes.npz").duration < 100_000
