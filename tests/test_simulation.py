@@ -164,6 +164,39 @@ def test_calls_of_any_length(whole, monkeypatch):
         assert bits(Simulation(busy(), threads=2).run(30.0)) == bits(whole)
 
 
+def paced(seconds, free, calls=60):
+    """Steps and threads of each call, where a step on n threads takes ``seconds[n]``."""
+    pace, done = simulate._Pace(2, free), []
+    for _ in range(calls):
+        steps, threads = pace.next_call()
+        done.append((steps, threads))
+        pace.took(threads, seconds[threads])
+    return done
+
+
+def test_calls_take_a_tenth_of_a_second_and_the_faster_number_of_threads():
+    for seconds, best in (({1: 2e-3, 2: 1e-3}, 2), ({1: 1e-3, 2: 5e-3}, 1)):
+        done = paced(seconds, free=True)
+        threads = [threads for _, threads in done]
+        assert set(threads[:2]) == {1, 2}
+        assert threads[2:].count(best) >= 54
+        assert threads[20:].count(3 - best) >= 2
+        assert 0.05 <= done[50][0] * seconds[best] <= 0.2
+        assert [t for _, t in paced(seconds, free=False)] == [2] * 60
+    assert paced({2: 3.0}, free=False)[-1] == (1, 2)
+    assert paced({2: 1e-9}, free=False)[-1] == (simulate.MOST_STEPS_PER_CALL, 2)
+
+
+def test_threads_may_change_between_calls(whole, monkeypatch):
+    monkeypatch.setattr(simulate, "NEURONS_PER_THREAD", 1)
+    monkeypatch.setattr(simulate, "MOST_STEPS_PER_CALL", 4)
+    monkeypatch.setattr(simulate, "CALLS_PER_TRIAL", 2)
+    monkeypatch.setattr(simulate.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    simulation = Simulation(busy())
+    assert simulation.threads == 3
+    assert bits(simulation.run(30.0)) == bits(whole)
+
+
 def test_reset_begins_again(whole):
     simulation = Simulation(busy(), threads=2)
     simulation.run(7.7)

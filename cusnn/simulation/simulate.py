@@ -20,6 +20,7 @@ from cusnn.simulation.result import Result
 # Steps per call of the engine grow until a call takes so long; Ctrl-C and progress wait for it.
 SECONDS_PER_CALL = 0.1
 MOST_STEPS_PER_CALL = 4096
+CALLS_PER_TRIAL = 20
 ROOM_FOR_SPIKES = 2**18
 NEURONS_PER_THREAD = 2048
 LONGEST_INTERVAL = 16
@@ -59,7 +60,8 @@ class Simulation:
         network: the description.
         backend: "numba", "numpy" (the slow reference) or None for the default.
         threads: number of threads, and of tiles that the neurons are cut into; None for what
-            ``default_threads`` says. The spikes do not depend on it.
+            ``default_threads`` says, or one at times when other programs keep the cores so busy
+            that one is faster. The spikes do not depend on it.
 
     Attributes:
         network: as given.
@@ -80,6 +82,7 @@ class Simulation:
             raise TypeError(f"Simulation: network must be a Network, got {network!r}")
         self.network, self.backend = network, engine.chosen_backend(backend)
         self.threads = _threads(network, threads)
+        self._pace = _Pace(self.threads, free=threads is None)
         self._plan = plan(network)
         self._tiles = _tiles(network, self.threads)
         self.memory = _estimate(network, self._plan, self.backend, self._tiles)
@@ -119,7 +122,6 @@ class Simulation:
         self._starts = np.zeros(self._plan.longest + 1, np.int64)
         self._recorded: list[tuple[np.ndarray, np.ndarray]] = []
         self.step, self._events, self._wall_s, self._cpu_s = 0, 0, 0.0, 0.0
-        self._steps_per_call = 16
 
     def run(self, duration: float, *, progress=None) -> Result:
         """Simulate ``duration`` ms more.
@@ -140,7 +142,7 @@ class Simulation:
         mark, before = len(self._recorded), (self._events, self._wall_s, self._cpu_s)
         with _interrupts_deferred() as interrupted:
             while self.step < last and not interrupted():
-                self._advance(min(self._steps_per_call, last - self.step))
+                self._advance(last - self.step)
                 if progress is not None:
                     progress((self.step - first) * self.network.dt, duration)
         if interrupted():
@@ -155,8 +157,10 @@ class Simulation:
     def _interval(self) -> int:
         return min(self._plan.shortest, LONGEST_INTERVAL)
 
-    def _advance(self, steps: int) -> None:
-        """One call of the engine, and its spikes recorded."""
+    def _advance(self, most: int) -> None:
+        """One call of the engine, for ``most`` steps at most, and its spikes recorded."""
+        steps, threads = self._pace.next_call()
+        steps = min(steps, most)
         started, cpu_started = time.perf_counter(), time.process_time()
         longest = self._plan.longest
         self._make_room()
@@ -170,7 +174,7 @@ class Simulation:
             seed=self.network.seed,
             first_step=self.step,
             interval=self._interval,
-            threads=self.threads,
+            threads=threads,
             backend=self.backend,
         )
         begin, end = starts[longest], starts[longest + done]
@@ -188,10 +192,7 @@ class Simulation:
         self._cpu_s += time.process_time() - cpu_started
         seconds = time.perf_counter() - started
         self._wall_s += seconds
-        if seconds < 0.5 * SECONDS_PER_CALL:
-            self._steps_per_call = min(2 * self._steps_per_call, MOST_STEPS_PER_CALL)
-        elif seconds > 2 * SECONDS_PER_CALL:
-            self._steps_per_call = max(self._steps_per_call // 2, 1)
+        self._pace.took(threads, seconds / max(done, 1))
 
     def _make_room(self) -> None:
         """Room for the spikes in flight and for one exchange in which everyone fires each step."""
@@ -237,6 +238,37 @@ class Simulation:
                 "seed": self.network.seed,
             },
         )
+
+
+class _Pace:
+    """How many steps the next call of the engine does, and on how many threads.
+
+    Threads meet in every step, so where other programs take one of the cores, all wait for it;
+    then one thread may be faster than several. Where it is free to choose, the pace takes what
+    was faster and tries the other now and then.
+    """
+
+    def __init__(self, threads: int, free: bool):
+        self._steps, self._calls = 16, 0
+        choices = (threads, 1) if free and threads > 1 else (threads,)
+        self._seconds = dict.fromkeys(choices, 0.0)
+
+    def next_call(self) -> tuple[int, int]:
+        """Steps, and threads."""
+        steps = min(self._steps, MOST_STEPS_PER_CALL)
+        faster, *slower = sorted(self._seconds, key=self._seconds.get)
+        self._calls += 1
+        if slower and self._calls % CALLS_PER_TRIAL == 0:
+            return max(steps // 4, 1), slower[0]
+        return steps, faster
+
+    def took(self, threads: int, seconds: float) -> None:
+        """A call on so many threads took so many seconds per step."""
+        self._seconds[threads] = seconds
+        if self._steps * seconds < 0.5 * SECONDS_PER_CALL:
+            self._steps = min(2 * self._steps, MOST_STEPS_PER_CALL)
+        elif self._steps * seconds > 2 * SECONDS_PER_CALL:
+            self._steps = max(self._steps // 2, 1)
 
 
 def _threads(network: Network, threads: int | None) -> int:

@@ -11,7 +11,11 @@ from cusnn.backends.numba_cpu.network_synapses import (
     own_synapses,
     restore_offsets,
 )
-from cusnn.backends.numba_cpu.network_threads import limited_threads, threads_for_steps
+from cusnn.backends.numba_cpu.network_threads import (
+    limited_threads,
+    regions_are_cheap,
+    threads_for_steps,
+)
 from cusnn.backends.numba_cpu.network_tile import (
     FLIP,
     MOST_COEFFICIENTS,
@@ -127,7 +131,8 @@ def network_advance(
     for tile in range(n_tiles if per_neuron else 0):
         gather_coefficients(segments, coefficients, tile, n_tiles, work.own[tile])
     threads = threads_for_steps(threads, n_tiles)
-    advance = advance_parallel if threads > 1 else advance_serial
+    # One thread may well run the parallel version: then the other need not be compiled.
+    advance = advance_parallel if n_tiles > 1 and regions_are_cheap() else advance_serial
     with limited_threads(threads):
         progress[0] = advance(tables, state, spikes, spike_starts, work)
     progress[1] = work.events[:, 0].sum()
@@ -158,7 +163,7 @@ def advance_parallel(tables, state, spikes, spike_starts, work):
 
 @njit(cache=True, nogil=True)
 def advance_serial(tables, state, spikes, spike_starts, work):
-    """The same on one thread, compiled apart: it needs no threading layer."""
+    """The same without a threading layer."""
     n_tiles, n_neurons = tables.row_starts.shape
     begin = tables.offsets.shape[2] - 1
     now = begin
