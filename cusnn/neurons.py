@@ -57,24 +57,28 @@ def _checked(owner: str, name: str, value, *, positive: bool = False):
 
 
 def _step_count(owner: str, t_refractory: float, dt: float) -> int:
-    steps = round(t_refractory / dt)
+    exact = t_refractory / dt
+    if exact > MOST_STEPS + 0.5:
+        raise ValueError(f"{owner}: t_refractory={t_refractory} ms is more than {MOST_STEPS} steps")
+    steps = round(exact)
     if abs(steps * dt - t_refractory) > 1e-6 * max(dt, t_refractory):
         raise ValueError(
             f"{owner}: t_refractory={t_refractory} ms must be a multiple of dt={dt} ms"
         )
-    if steps > MOST_STEPS:
-        raise ValueError(f"{owner}: t_refractory={t_refractory} ms is more than {MOST_STEPS} steps")
     return steps
 
 
 def _check_dt(owner: str, dt) -> float:
-    if not (isinstance(dt, (int, float, np.number)) and math.isfinite(dt) and dt > 0):
-        raise ValueError(f"{owner}: dt must be a positive number of ms, got {dt}")
+    dt = dt[()] if isinstance(dt, np.ndarray) and dt.ndim == 0 else dt
+    number = isinstance(dt, (int, float, np.integer, np.floating)) and not isinstance(dt, bool)
+    if not (number and math.isfinite(dt) and dt > 0):
+        raise ValueError(f"{owner}: dt must be a positive number of ms, got {dt!r}")
     return float(dt)
 
 
-def _stack(rows) -> np.ndarray:
-    """Scalars and arrays [N] -> read-only float32 [C, 1] or [C, N]."""
+def _stack(owner: str, reset: str, rows) -> np.ndarray:
+    """Scalars and arrays [N] -> read-only float32 [C, 1] or [C, N]; the last two are the voltages
+    of threshold and reset."""
     sizes = {np.size(row) for row in rows} - {1}
     if len(sizes) > 1:
         raise ValueError(f"parameters per neuron must have one length, got {sorted(sizes)}")
@@ -84,8 +88,20 @@ def _stack(rows) -> np.ndarray:
         values = np.ascontiguousarray(values, dtype=np.float32) + np.float32(0)  # no -0
     if not np.all(np.isfinite(values)):
         raise ValueError("a coefficient per step is not finite in float32: check the parameters")
+    if reset != "none":
+        _check_reset(owner, *values[-2:])
     values.setflags(write=False)
     return values
+
+
+def _check_reset(owner: str, v_threshold: np.ndarray, v_reset: np.ndarray) -> None:
+    """What float64 told apart may be one float32: such a neuron would fire for ever."""
+    if np.any(v_reset >= v_threshold):
+        raise ValueError(f"{owner}: v_reset and v_threshold are the same number in float32")
+    with np.errstate(over="ignore"):
+        amount = v_threshold - v_reset
+    if not np.all(np.isfinite(amount)):
+        raise ValueError(f"{owner}: v_threshold - v_reset is not finite in float32")
 
 
 class _Parameters:
@@ -99,7 +115,7 @@ class _Parameters:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in self.choices:
-                if value not in self.choices[field.name]:
+                if not isinstance(value, str) or value not in self.choices[field.name]:
                     raise ValueError(
                         f"{owner}: {field.name} must be one of "
                         f"{', '.join(self.choices[field.name])}, got {value!r}"
@@ -212,7 +228,12 @@ class LIF(_Parameters):
     }
 
     def coefficients(self, dt: float) -> Coefficients:
-        """Per-step numbers for steps of ``dt`` ms."""
+        """Per-step numbers for steps of ``dt`` ms.
+
+        Raises:
+            ValueError: no positive ``dt`` that ``t_refractory`` is a multiple of, or numbers that
+                float32 cannot hold or tell apart.
+        """
         dt = _check_dt("LIF", dt)
         decay = _decay(dt, self.tau_mem, self.integration)
         gain = (1.0 - decay) * self.r
@@ -223,7 +244,7 @@ class LIF(_Parameters):
             model="LIF",
             reset=RESETS.index(self.reset),
             refractory_steps=_step_count("LIF", self.t_refractory, dt),
-            values=_stack((decay, gain, drive, self.v_threshold, self.v_reset)),
+            values=_stack("LIF", self.reset, (decay, gain, drive, self.v_threshold, self.v_reset)),
         )
 
 
@@ -283,7 +304,12 @@ class CubaLIF(_Parameters):
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"reset": RESETS}
 
     def coefficients(self, dt: float) -> Coefficients:
-        """Per-step numbers for steps of ``dt`` ms."""
+        """Per-step numbers for steps of ``dt`` ms.
+
+        Raises:
+            ValueError: no positive ``dt`` that ``t_refractory`` is a multiple of, or numbers that
+                float32 cannot hold or tell apart.
+        """
         dt = _check_dt("CubaLIF", dt)
         tau_mem, tau_syn = np.broadcast_arrays(self.tau_mem, self.tau_syn)
         decay, decay_syn = np.exp(-dt / tau_mem), np.exp(-dt / tau_syn)
@@ -293,6 +319,8 @@ class CubaLIF(_Parameters):
             reset=RESETS.index(self.reset),
             refractory_steps=_step_count("CubaLIF", self.t_refractory, dt),
             values=_stack(
+                "CubaLIF",
+                self.reset,
                 (
                     decay,
                     decay_syn,
@@ -300,7 +328,7 @@ class CubaLIF(_Parameters):
                     drive,
                     self.v_threshold,
                     self.v_reset,
-                )
+                ),
             ),
         )
 

@@ -152,12 +152,52 @@ def test_initial_state():
             "t_refractory=0.25 ms must be a multiple of dt=0.1 ms",
         ),
         (lambda: LIF(t_refractory=1e9).coefficients(1.0), "more than 16777216 steps"),
+        (lambda: LIF(t_refractory=16777217.0).coefficients(1.0), "more than 16777216 steps"),
+        (lambda: LIF(t_refractory=1e300).coefficients(1e-300), "LIF: t_.*more than 16777216 steps"),
+        (lambda: CubaLIF(t_refractory=1e300).coefficients(1e-300), "CubaLIF: t_refractory=1e.300"),
+        (lambda: LIF().coefficients(np.ones(3)), "dt must be a positive number of ms, got array"),
+        (lambda: LIF().coefficients(np.ones(1)), "dt must be a positive number of ms, got array"),
+        (lambda: LIF().coefficients(np.array("1")), "dt must be a positive number of ms"),
+        (lambda: LIF().coefficients(1 + 0j), "dt must be a positive number of ms"),
+        (lambda: LIF().coefficients(np.complex64(1)), "dt must be a positive number of ms"),
+        (lambda: LIF().coefficients(True), "dt must be a positive number of ms, got True"),
+        (lambda: LIF().coefficients(None), "dt must be a positive number of ms, got None"),
+        (lambda: LIF(reset=np.array(["hard"])), "LIF: reset must be one of hard, soft, none, got"),
+        (lambda: LIF(reset=np.array(["hard", "soft"])), "reset must be one of hard, soft, none"),
+        (lambda: CubaLIF(reset=np.zeros(3)), "CubaLIF: reset must be one of hard, soft, none"),
+        (lambda: LIF(reset=None), "reset must be one of hard, soft, none, got None"),
+        (lambda: LIF(input=["current"]), "input must be one of current, voltage"),
+        (lambda: LIF(v_reset=1 - 1e-9).coefficients(1.0), "LIF: v_reset and v_threshold are the"),
+        (
+            lambda: CubaLIF(v_reset=[-50 - 1e-7, -60], reset="soft").coefficients(1.0),
+            "CubaLIF: v_reset and v_threshold are the same number in float32",
+        ),
+        (
+            lambda: LIF(v_threshold=3e38, v_reset=-3e38, reset="soft").coefficients(1.0),
+            "v_threshold - v_reset is not finite in float32",
+        ),
         (lambda: LIF(r=1e41).coefficients(1.0), "not finite in float32"),
     ],
 )
 def test_bad_parameters(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_a_reset_one_float32_below_the_threshold():
+    below = float(np.nextafter(np.float32(1), np.float32(0)))
+    assert numbers(LIF(v_reset=below), 1.0)["v_reset"] == below
+    assert numbers(LIF(v_reset=1 - 1e-9, reset="none"), 1.0)["v_reset"] == 1
+
+
+def test_longest_rest():
+    assert LIF(t_refractory=2.0**24).coefficients(1.0).refractory_steps == 2**24
+
+
+def test_dt_may_be_any_number():
+    expected = LIF().coefficients(1.0).values
+    for dt in (1, np.array(1.0), np.array(1), np.float32(1), np.int64(1)):
+        np.testing.assert_array_equal(LIF().coefficients(dt).values, expected)
 
 
 def test_euler_step_as_long_as_the_time_constant():
