@@ -105,13 +105,14 @@ class STDP:
         for name in ("tau_plus", "tau_minus"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"STDP: {name} must be positive, got {getattr(self, name)} ms")
-        if self.w_min >= self.w_max:
-            raise ValueError(f"STDP: w_min={self.w_min} must lie below w_max={self.w_max}")
+        if np.float32(self.w_min) >= np.float32(self.w_max):
+            raise ValueError(
+                f"STDP: w_min={self.w_min} must lie below w_max={self.w_max} in float32"
+            )
         for name, allowed in (("dependence", DEPENDENCES), ("pairing", PAIRINGS)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"STDP: {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
-                )
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in allowed:
+                raise ValueError(f"STDP: {name} must be one of {', '.join(allowed)}, got {value!r}")
 
     def coefficients(self, dt: float) -> STDPCoefficients:
         """Per-step numbers for steps of ``dt`` ms."""
@@ -132,6 +133,7 @@ class STDP:
 
 def _number(name: str, value) -> float:
     """A float that is finite in float32 too."""
+    value = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise ValueError(f"STDP: {name} must be a number, got {value!r}")
     if not abs(value) <= float(np.finfo(np.float32).max):

@@ -387,7 +387,14 @@ def test_any_number_of_threads(threads):
         ({"a_plus": float("inf")}, "a_plus must be finite"),
         ({"a_minus": 1e39}, "a_minus must be finite in float32"),
         ({"w_min": 1.0, "w_max": 1.0}, "w_min=1.0 must lie below w_max=1.0"),
+        (
+            {"w_min": 1 - 1e-9, "w_max": 1.0},
+            "w_min=0.999999999 must lie below w_max=1.0 in float32",
+        ),
         ({"w_max": "1"}, "w_max must be a number"),
+        ({"w_max": np.ones(2)}, "w_max must be a number"),
+        ({"dependence": np.array(["additive"])}, "dependence must be one of additive"),
+        ({"pairing": np.zeros(2)}, "pairing must be one of all_to_all"),
         ({"dependence": "soft"}, "dependence must be one of additive, multiplicative"),
         ({"pairing": "all"}, "pairing must be one of all_to_all, nearest"),
     ],
@@ -397,7 +404,7 @@ def test_bad_rules(parameters, text):
         cusnn.STDP(**parameters)
 
 
-@pytest.mark.parametrize("dt", [0.0, -1.0, float("nan"), "1", True])
+@pytest.mark.parametrize("dt", [0.0, -1.0, float("nan"), "1", True, np.ones(1)])
 def test_bad_steps(dt):
     with pytest.raises(ValueError, match="dt must be"):
         cusnn.STDP().coefficients(dt)
@@ -408,6 +415,7 @@ def test_coefficients():
     assert c.decay_pre == np.float32(np.exp(-0.05))
     assert c.decay_post == np.float32(np.exp(-0.0125))
     assert all(isinstance(value, np.float32) for value in (c.decay_pre, c.a_plus, c.w_max))
+    assert cusnn.STDP(tau_plus=10.0, tau_minus=40.0, w_max=0.1).coefficients(np.array(0.5)) == c
     assert cusnn.STDP() == cusnn.STDP()
     assert hash(cusnn.STDP()) == hash(cusnn.STDP(tau_plus=20))
 
@@ -437,6 +445,7 @@ def read_only(shape):
 
 
 SHARED = np.zeros(4, np.float32)
+SQUARE = np.zeros((3, 4), np.float32)
 
 
 @pytest.mark.parametrize(
@@ -453,7 +462,16 @@ SHARED = np.zeros(4, np.float32)
         ({"rule": None}, TypeError, "rule must be a cusnn.STDP, got NoneType"),
         ({"dt": 0.0}, ValueError, "dt must be a positive"),
         ({"backend": "opencl"}, ValueError, "backend must be one of"),
-        ({"trace_pre": SHARED[:3], "trace_post": SHARED}, ValueError, "must not share memory"),
+        (
+            {"trace_pre": SQUARE[0, :3], "weights": SQUARE},
+            ValueError,
+            "pre shares memory with weights",
+        ),
+        (
+            {"trace_pre": SHARED[:3], "trace_post": SHARED},
+            ValueError,
+            "pre shares memory with trace_post",
+        ),
     ],
 )
 def test_bad_input(changed, error, text):
