@@ -24,6 +24,7 @@ class Arg:
         flow: "in", "out" or "inout".
         dtype: NumPy dtype name.
         optional: may be None.
+        may_be: name of the input whose memory, all of it, an output may have; None for none.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Arg:
     flow: str = "in"
     dtype: str = "float32"
     optional: bool = False
+    may_be: str | None = None
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -81,7 +83,7 @@ _op(
     "neuron",
     Arg("current", "T B N"),
     Arg("state", "S B N"),
-    Arg("final_state", "S B N", "out"),
+    Arg("final_state", "S B N", "out", may_be="state"),
     Arg("spikes", "T B N", "out", "uint8", optional=True),
     Arg("packed", "T B W", "out", "uint32", optional=True),
     Arg("checkpoints", "Q S B N", "out", optional=True),
@@ -302,6 +304,38 @@ def _check_array(op: Op, arg: Arg, array) -> None:
         )
     if arg.flow != "in" and not getattr(array.flags, "writeable", True):
         raise ValueError(f"{op.name}: {arg.name} is written to, but is read-only")
+
+
+def check_memory(op: Op, **arrays) -> None:
+    """Refuse what is written to where it shares memory with another array of the call.
+
+    Args:
+        op: the operation.
+        arrays: all arrays of the call by parameter name, C-contiguous; None where one is absent.
+
+    Raises:
+        ValueError: two arrays overlap, and are not an output and the input that it may be.
+    """
+    spans = [(arg, _span(arrays[arg.name])) for arg in op.args if arrays.get(arg.name) is not None]
+    for arg, span in spans:
+        for other, other_span in spans if arg.flow != "in" else ():
+            apart = max(span[0], other_span[0]) >= min(span[1], other_span[1])
+            if apart or other is arg or (other.name == arg.may_be and span == other_span):
+                continue
+            raise ValueError(
+                f"{op.name}: {arg.name} shares memory with {other.name}; "
+                f"pass another {'out' if arg.flow == 'out' else arg.name}"
+            )
+
+
+def _span(array) -> tuple[int, int]:
+    """First byte of a C-contiguous array, in whatever memory, and the byte behind its last."""
+    try:
+        interface = array.__array_interface__
+    except AttributeError:
+        interface = array.__cuda_array_interface__
+    begin = interface["data"][0]
+    return begin, begin + array.nbytes
 
 
 def shape(arg: Arg, sizes: dict[str, int]) -> tuple[int, ...]:

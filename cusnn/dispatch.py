@@ -15,16 +15,23 @@ from types import ModuleType
 
 @dataclass(frozen=True)
 class Backend:
-    """A backend: the package that computes and the array library that it takes."""
+    """A backend.
+
+    Attributes:
+        package: the package that computes.
+        arrays: the array library that it takes.
+        longest: the longest axis that it takes, or None.
+    """
 
     package: str
     arrays: str
+    longest: int | None = None
 
 
 BACKENDS: dict[str, Backend] = {
     "numpy": Backend("cusnn.backends.numpy_ref", "numpy"),
     "numba": Backend("cusnn.backends.numba_cpu", "numpy"),
-    "cuda": Backend("cusnn.backends.cuda", "cupy"),
+    "cuda": Backend("cusnn.backends.cuda", "cupy", longest=2**31 - 1),
 }
 DEFAULTS = {"numpy": "numba", "cupy": "cuda"}
 
@@ -40,7 +47,9 @@ def array_library(array) -> str:
     )
 
 
-def choose(op: str, arrays: dict, backend: str | None = None) -> tuple[str, ModuleType]:
+def choose(
+    op: str, arrays: dict, backend: str | None = None, sizes: dict[str, int] | None = None
+) -> tuple[str, ModuleType]:
     """Backend name and array library for an operation on these arrays.
 
     Args:
@@ -48,10 +57,12 @@ def choose(op: str, arrays: dict, backend: str | None = None) -> tuple[str, Modu
         arrays: arrays by parameter name; None entries are passed over.
         backend: "numpy", "numba", "cuda", or None for what the arrays decide (the environment
             variable ``CUSNN_BACKEND`` names another default for NumPy arrays).
+        sizes: size of every axis by letter, as ``contract.check`` returns them.
 
     Raises:
         TypeError: arrays of several libraries, or of one that the backend does not take.
-        ValueError: an unknown backend.
+        ValueError: an unknown backend, there or in ``CUSNN_BACKEND``, or an axis that is too long
+            for the backend.
     """
     found: dict[str, str] = {}
     for name, array in arrays.items():
@@ -64,7 +75,7 @@ def choose(op: str, arrays: dict, backend: str | None = None) -> tuple[str, Modu
         pairs = " and ".join(f"{name} is {library}" for library, name in found.items())
         raise TypeError(f"{op}: arrays must come from one library, but {pairs}")
     library = next(iter(found))
-    name = backend or _default(library)
+    name = _default(library) if backend is None else backend
     if name not in BACKENDS:
         raise ValueError(f"{op}: backend must be one of {', '.join(BACKENDS)}, got {name!r}")
     if BACKENDS[name].arrays != library:
@@ -72,14 +83,27 @@ def choose(op: str, arrays: dict, backend: str | None = None) -> tuple[str, Modu
             f"{op}: backend {name!r} takes {BACKENDS[name].arrays} arrays, got {library}; "
             f"nothing is copied implicitly"
         )
+    _check_sizes(op, name, sizes or {})
     return name, sys.modules[library]
 
 
 def _default(library: str) -> str:
     wanted = os.environ.get("CUSNN_BACKEND")
-    if wanted and wanted in BACKENDS and BACKENDS[wanted].arrays == library:
-        return wanted
-    return DEFAULTS[library]
+    if not wanted:
+        return DEFAULTS[library]
+    if wanted not in BACKENDS:
+        raise ValueError(f"CUSNN_BACKEND must be one of {', '.join(BACKENDS)}, got {wanted!r}")
+    return wanted if BACKENDS[wanted].arrays == library else DEFAULTS[library]
+
+
+def _check_sizes(op: str, name: str, sizes: dict[str, int]) -> None:
+    """Synapses (K) are counted in 64 bits everywhere; other axes in what the backend takes."""
+    longest = BACKENDS[name].longest
+    for letter, size in sizes.items() if longest else ():
+        if size > longest and letter != "K":
+            raise ValueError(
+                f"{op}: backend {name!r} takes axes of at most {longest}, got {letter}={size}"
+            )
 
 
 def function(backend: str, op):

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+import types
 
 import numpy as np
 import pytest
@@ -44,7 +45,10 @@ def test_backend_signatures(op):
 
 @pytest.mark.parametrize("op", WITH_KERNELS, ids=by_name)
 def test_kernel_parameters(op):
-    """The ``__global__`` function of the op's name carries the contract's arrays, in order."""
+    """The ``__global__`` function of the op's name begins with the contract's arrays, in order.
+
+    What follows them (sizes, settings) is between the backend's room and the kernel.
+    """
     text = driver.read_source(op.kernels[0])
     match = re.search(rf"__global__[^;{{]*?\b{op.name}\(\n(.*?)^\s*\)?\s*{{", text, re.S | re.M)
     assert match, f"no __global__ function {op.name} in {op.kernels[0]}"
@@ -150,7 +154,6 @@ def test_bytes_moved_by_hand():
 
 def test_dispatch_mixes_nothing(monkeypatch):
     import sys
-    import types
 
     class Fake:
         pass
@@ -170,3 +173,90 @@ def test_dispatch_default_from_environment(monkeypatch):
     assert dispatch.choose("op", arrays)[0] == "numba"
     monkeypatch.setenv("CUSNN_BACKEND", "numpy")
     assert dispatch.choose("op", arrays)[0] == "numpy"
+    monkeypatch.setenv("CUSNN_BACKEND", "cuda")
+    assert dispatch.choose("op", arrays)[0] == "numba"
+    monkeypatch.setenv("CUSNN_BACKEND", "nunpy")
+    with pytest.raises(ValueError, match=r"CUSNN_BACKEND must be one of numpy, .*, got 'nunpy'"):
+        dispatch.choose("op", arrays)
+    with pytest.raises(ValueError, match="op: backend must be one of numpy, numba, cuda, got ''"):
+        dispatch.choose("op", arrays, "")
+
+
+def test_cuda_takes_sizes_of_31_bits(monkeypatch):
+    """Every front door tells its sizes before it allocates anything."""
+    backend = dispatch.Backend("nowhere", "numpy", dispatch.BACKENDS["cuda"].longest)
+    monkeypatch.setitem(dispatch.BACKENDS, "cuda", backend)
+    arrays = {"a": np.zeros(1)}
+    dispatch.choose("op", arrays, "cuda", {"N": 2**31 - 1, "K": 2**40})
+    dispatch.choose("op", arrays, "numba", {"N": 2**31})
+    with pytest.raises(ValueError, match=r"op: backend 'cuda' takes axes of .*, got N=2147483648"):
+        dispatch.choose("op", arrays, "cuda", {"N": 2**31})
+    monkeypatch.setattr(contract, "allocate", lambda *_: pytest.fail("allocated"))
+    seen = np.lib.stride_tricks.as_strided(np.zeros(0, np.uint8), (2**31, 0), (0, 1))
+    with pytest.raises(ValueError, match=r"spike_pack: .* got R=2147483648"):
+        cusnn.spike_pack(seen, backend="cuda")
+
+
+def at(array, first, shape):
+    """A view that begins at an element of ``array``."""
+    size = int(np.prod(shape))
+    return array.reshape(-1)[first : first + size].reshape(shape)
+
+
+def test_outputs_share_no_memory():
+    neuron = cusnn.LIF()
+    current, room = np.zeros((4, 1, 512), "f4"), np.zeros((4, 1, 512), "f4")
+    state = at(room, 0, (2, 1, 512))
+    shifted = cusnn.neuron_forward(current, state, neuron, backend="numpy")._replace(
+        final_state=at(room, 512, (2, 1, 512))
+    )
+    text = "neuron_forward: final_state shares memory with state; pass another out"
+    with pytest.raises(ValueError, match=text):
+        cusnn.neuron_forward(current, state, neuron, out=shifted)
+    shifted = shifted._replace(final_state=at(room, 1024, (2, 1, 512)))
+    cusnn.neuron_forward(current, state, neuron, out=shifted, backend="numpy")
+    same = shifted._replace(final_state=state)
+    cusnn.neuron_forward(current, state, neuron, out=same, backend="numpy")
+    bytes_of_state = at(state.view(np.uint8), 0, (4, 1, 512))
+    with pytest.raises(ValueError, match="spikes shares memory with state"):
+        cusnn.neuron_forward(current, state, neuron, out=shifted._replace(spikes=bytes_of_state))
+
+    weights, spikes = np.zeros((3, 3), "f4"), np.ones((3, 3), np.uint8)
+    for given in (weights, cusnn.CSR.from_dense(np.ones((3, 3), "f4"))):
+        out = weights if given is weights else given.weights.reshape(3, 3)
+        with pytest.raises(ValueError, match="product shares memory with weights; pass another"):
+            cusnn.spike_matmul(spikes, given, out=out)
+
+    buffer = np.zeros((2, 33), np.int32)
+    out = cusnn.CompactSpikes(buffer, buffer[0, :2])
+    with pytest.raises(ValueError, match="indices shares memory with counts; pass another out"):
+        cusnn.spike_compact(np.ones((2, 33), np.uint8), out=out)
+    packed = np.zeros((2, 1), np.uint32)
+    spikes = packed.view(np.uint8)
+    with pytest.raises(ValueError, match="spike_pack: packed shares memory with spikes"):
+        cusnn.spike_pack(spikes, out=packed)
+    with pytest.raises(ValueError, match="spike_unpack: spikes shares memory with packed"):
+        cusnn.spike_unpack(packed, 4, out=spikes)
+
+
+def test_memory_next_door_and_of_nothing_is_not_shared():
+    room = np.zeros(6, "f4")
+    op = contract.OPS["spike_matmul"]
+    spikes = np.zeros((1, 1), np.uint8)
+    contract.check_memory(op, spikes=spikes, weights=room[None, :3], product=room[None, 3:])
+    with pytest.raises(ValueError, match="product shares memory with weights"):
+        contract.check_memory(op, spikes=spikes, weights=room[None, :4], product=room[None, 3:])
+    contract.check_memory(op, spikes=spikes, weights=room[None, :4], product=room[None, 2:2])
+
+
+def test_memory_of_a_gpu_is_told_by_its_interface():
+    def array(pointer, nbytes):
+        return types.SimpleNamespace(
+            __cuda_array_interface__={"data": (pointer, False)}, nbytes=nbytes
+        )
+
+    op = contract.OPS["spike_matmul"]
+    apart = {"spikes": array(64, 8), "weights": array(128, 32)}
+    contract.check_memory(op, **apart, product=array(160, 8))
+    with pytest.raises(ValueError, match="product shares memory with weights"):
+        contract.check_memory(op, **apart, product=array(156, 8))

@@ -45,7 +45,7 @@ def _decode(op_name: str, output: str, spikes, backend: str | None):
     op = contract.OPS[op_name]
     rows, leading = _flatten_middle(op, spikes)
     sizes = contract.check(op, spikes=rows)
-    name, xp = dispatch.choose(op.name, {"spikes": spikes}, backend)
+    name, xp = dispatch.choose(op.name, {"spikes": spikes}, backend, sizes)
     outputs = contract.allocate(op, xp, sizes)
     dispatch.function(name, op)(spikes=rows, **outputs)
     return outputs[output].reshape(leading)

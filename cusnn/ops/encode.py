@@ -79,7 +79,8 @@ def encode_latency(values, steps: int, *, backend: str | None = None):
 
     Raises:
         ValueError: ``steps`` out of range, an array that is not C-contiguous, or (an array on the
-            CPU) a value that is not of 0 to 1.
+            CPU) a value that is not of 0 to 1. On a GPU what is below 0 or NaN counts as 0, what is
+            above 1 as 1.
         TypeError: an array of another dtype, no array, or ``steps`` that is no integer.
 
     Source: SpikingJelly's ``LatencyEncoder("linear")``, which rounds to the nearest step where
@@ -119,7 +120,7 @@ def encode_population(values, centers, width: float, *, backend: str | None = No
         raise TypeError(f"{op.name}: width must be a number, got {type(width).__name__}")
     if not (math.isfinite(width) and 1e-30 < width < 1e30):
         raise ValueError(f"{op.name}: width must be positive (1e-30 to 1e30), got {width}")
-    name, xp = dispatch.choose(op.name, {"values": values, "centers": centers}, backend)
+    name, xp = dispatch.choose(op.name, {"values": values, "centers": centers}, backend, sizes)
     if xp is np:
         _refuse(op.name, "values", values, ~np.isfinite(values), "finite")
         _refuse(op.name, "centers", centers, ~np.isfinite(centers), "finite")
@@ -132,7 +133,7 @@ def _encode(op: contract.Op, values, steps, backend, **settings):
     rows, leading = flatten(op, "values", values)
     sizes = contract.check(op, values=rows)
     sizes["T"] = _integer(op.name, "steps", steps, 1, MOST_STEPS)
-    name, xp = dispatch.choose(op.name, {"values": values}, backend)
+    name, xp = dispatch.choose(op.name, {"values": values}, backend, sizes)
     if xp is np:
         _refuse(op.name, "values", values, ~((values >= 0) & (values <= 1)), "of 0 to 1")
     outputs = contract.allocate(op, xp, sizes)

@@ -127,7 +127,7 @@ def spike_matmul(spikes, weights, *, out=None, backend: str | None = None):
     Args:
         spikes: uint8 [..., N]; whatever is not 0 is a spike.
         weights: float32 [N, M], or ``CSR`` of that shape.
-        out: where to write, float32 [..., M], no part of ``weights``; None for a new array.
+        out: where to write, float32 [..., M]; None for a new array.
         backend: "numpy", "numba" or "cuda"; None for what the arrays decide.
 
     Returns:
@@ -135,15 +135,17 @@ def spike_matmul(spikes, weights, *, out=None, backend: str | None = None):
 
     Raises:
         ValueError: sizes that disagree, an array that is not C-contiguous, or ``out`` of another
-            shape.
+            shape or in memory of another array.
         TypeError: arrays of another dtype or of several libraries, or no arrays.
     """
     op, given_weights, sizes = _weights("spike_matmul", weights)
     rows, leading = flatten(op, "spikes", spikes)
     sizes = contract.check(op, sizes, spikes=rows, **given_weights)
     given = given_rows(op, leading, product=out)
-    name, xp = dispatch.choose(op.name, {"spikes": spikes, **given_weights, "out": out}, backend)
+    brought = {"spikes": spikes, **given_weights, "out": out}
+    name, xp = dispatch.choose(op.name, brought, backend, sizes)
     outputs = contract.allocate(op, xp, sizes, **given)
+    contract.check_memory(op, spikes=rows, **given_weights, **outputs)
     dispatch.function(name, op)(spikes=rows, **given_weights, **outputs)
     return outputs["product"].reshape(*leading, sizes["M"]) if out is None else out
 
@@ -187,7 +189,7 @@ def spike_matmul_backward(
     grad_rows = given_rows(op, leading, grad_product=grad_product).get("grad_product")
     sizes = contract.check(op, sizes, grad_product=grad_rows)
     inputs = {"grad_product": grad_product, "spikes": spikes, **given_weights}
-    name, xp = dispatch.choose(op.name, inputs, backend)
+    name, xp = dispatch.choose(op.name, inputs, backend, sizes)
     wanted = {"grad_weights": grad_weights, "grad_spikes": grad_spikes}
     skip = tuple(output for output, want in wanted.items() if not want)
     outputs = contract.allocate(op, xp, sizes, skip)

@@ -100,9 +100,10 @@ def neuron_forward(
         NeuronForward. The spikes are the same bits on every backend.
 
     Raises:
-        ValueError: shapes that disagree, an interval out of range, or (arrays on the CPU) state
-            that is not finite, or input that is not and that a neuron took. On the GPU, where
-            nobody waits for the result, a voltage that is not finite stays so to the end.
+        ValueError: shapes that disagree, an interval out of range, an output that shares memory
+            with another array, or (arrays on the CPU) state that is not finite, or input that is
+            not and that a neuron took. On the GPU, where nobody waits for the result, a voltage
+            that is not finite stays so to the end.
         TypeError: arrays of another dtype or of several libraries.
     """
     op = contract.OPS["neuron_forward"]
@@ -110,11 +111,14 @@ def neuron_forward(
         op, neuron, dt, interval, current=current, state=state
     )
     brought = {} if out is None else {f"out.{k}": v for k, v in out._asdict().items()}
-    name, xp = dispatch.choose(op.name, {"current": current, "state": state, **brought}, backend)
+    name, xp = dispatch.choose(
+        op.name, {"current": current, "state": state, **brought}, backend, sizes
+    )
     wanted = {"spikes": spikes, "packed": packed, "checkpoints": checkpoints}
     skip = tuple(output for output, want in wanted.items() if not want)
     given = {} if out is None else {k: v for k, v in out._asdict().items() if k not in skip}
     outputs = contract.allocate(op, xp, sizes, skip, **given)
+    contract.check_memory(op, current=current, state=state, **outputs)
     if xp is np:
         in_place = np.may_share_memory(outputs["final_state"], state)
         _check_finite(op.name, state=state, current=current if in_place else None)
@@ -181,8 +185,10 @@ def neuron_backward(
 
     Raises:
         ValueError: shapes that disagree, an interval out of range, or (arrays on the CPU)
-            checkpoints that are not finite. Gradients that are not finite are passed on, as
-            training with a scaled loss wants them.
+            checkpoints that are not finite, or an input or a gradient that is not and that made
+            the results so. Gradients that overflow float32 on their way are passed on. On the GPU,
+            where nobody waits for the result, what is not finite is passed on too: a surrogate is
+            NaN where the voltage is.
         TypeError: arrays of another dtype or of several libraries, or no surrogate.
 
     Source: Neftci, Mostafa and Zenke (2019), doi:10.1109/MSP.2019.2931595; recomputation from
@@ -199,7 +205,7 @@ def neuron_backward(
         "grad_final_state": grad_final_state,
     }
     sizes, values = _sizes_and_coefficients(op, neuron, dt, interval, **inputs)
-    name, xp = dispatch.choose(op.name, inputs, backend)
+    name, xp = dispatch.choose(op.name, inputs, backend, sizes)
     skip = () if coefficients else ("grad_coefficients",)
     outputs = contract.allocate(op, xp, sizes, skip)
     if xp is np:
@@ -212,6 +218,9 @@ def neuron_backward(
         surrogate=surrogate.coefficients(),
         detach_reset=bool(detach_reset),
     )
+    if xp is np and not _all_finite(outputs["grad_current"], outputs["grad_state"]):
+        inputs.pop("checkpoints")
+        _check_finite(op.name, **inputs)
     return NeuronGradients(
         outputs["grad_current"],
         outputs["grad_state"],
@@ -245,14 +254,18 @@ def _check_neuron(op: str, neuron) -> None:
 
 def _check_final(op: str, current, final_state) -> None:
     """A voltage that is not finite stays so, hence the final state tells of any bad input."""
-    if not np.isfinite(final_state).all():
+    if not _all_finite(final_state):
         _check_finite(op, current=current)
         raise ValueError(f"{op}: the state overflowed float32: scale the input down")
 
 
+def _all_finite(*arrays) -> bool:
+    return all(np.isfinite(array).all() for array in arrays)
+
+
 def _check_finite(op: str, **arrays) -> None:
     for name, array in arrays.items():
-        if array is None or np.isfinite(array).all():
+        if array is None or _all_finite(array):
             continue
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{op}: {name} must be finite, got {array[where]} at {list(where)}")

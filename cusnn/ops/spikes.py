@@ -37,7 +37,8 @@ def spike_pack(spikes, *, out=None, backend: str | None = None):
         uint32 [..., ceil(N / 32)].
 
     Raises:
-        ValueError: an array that is not C-contiguous, or ``out`` of another shape.
+        ValueError: an array that is not C-contiguous, or ``out`` of another shape or in memory
+            of another array.
         TypeError: an array of another dtype, or no array.
     """
     op = contract.OPS["spike_pack"]
@@ -45,8 +46,9 @@ def spike_pack(spikes, *, out=None, backend: str | None = None):
     sizes = contract.check(op, spikes=rows)
     sizes["W"] = words(sizes["N"])
     given = given_rows(op, leading, packed=out)
-    name, xp = dispatch.choose(op.name, {"spikes": spikes, "out": out}, backend)
+    name, xp = dispatch.choose(op.name, {"spikes": spikes, "out": out}, backend, sizes)
     outputs = contract.allocate(op, xp, sizes, **given)
+    contract.check_memory(op, spikes=rows, **outputs)
     dispatch.function(name, op)(spikes=rows, **outputs)
     return outputs["packed"].reshape(*leading, sizes["W"]) if out is None else out
 
@@ -65,7 +67,7 @@ def spike_unpack(packed, n: int, *, out=None, backend: str | None = None):
 
     Raises:
         ValueError: ``n`` that does not belong to this number of words, an array that is not
-            C-contiguous, or ``out`` of another shape.
+            C-contiguous, or ``out`` of another shape or in memory of another array.
         TypeError: an array of another dtype, or no array.
     """
     op = contract.OPS["spike_unpack"]
@@ -80,8 +82,9 @@ def spike_unpack(packed, n: int, *, out=None, backend: str | None = None):
         )
     sizes["N"] = int(n)
     given = given_rows(op, leading, spikes=out)
-    name, xp = dispatch.choose(op.name, {"packed": packed, "out": out}, backend)
+    name, xp = dispatch.choose(op.name, {"packed": packed, "out": out}, backend, sizes)
     outputs = contract.allocate(op, xp, sizes, **given)
+    contract.check_memory(op, packed=rows, **outputs)
     dispatch.function(name, op)(packed=rows, **outputs)
     return outputs["spikes"].reshape(*leading, sizes["N"]) if out is None else out
 
@@ -102,7 +105,8 @@ def spike_compact(
         uninitialised, in ``out`` they keep what they held.
 
     Raises:
-        ValueError: an array that is not C-contiguous, or ``out`` of another shape.
+        ValueError: an array that is not C-contiguous, or ``out`` of another shape or in memory
+            of another array.
         TypeError: an array of another dtype, or no array.
     """
     op = contract.OPS["spike_compact"]
@@ -110,8 +114,9 @@ def spike_compact(
     sizes = contract.check(op, spikes=rows)
     brought = {} if out is None else {"indices": out.indices, "counts": out.counts}
     given = given_rows(op, leading, **brought)
-    name, xp = dispatch.choose(op.name, {"spikes": spikes, **brought}, backend)
+    name, xp = dispatch.choose(op.name, {"spikes": spikes, **brought}, backend, sizes)
     outputs = contract.allocate(op, xp, sizes, **given)
+    contract.check_memory(op, spikes=rows, **outputs)
     dispatch.function(name, op)(spikes=rows, **outputs)
     if out is not None:
         return out

@@ -42,9 +42,9 @@ def stdp_step(
     The results are the same bits on every backend, dense or CSR.
 
     Raises:
-        ValueError: shapes that disagree, an array that is not C-contiguous or is read-only, traces
-            that share memory, or (arrays on the CPU) a trace that is not finite. Weights are not
-            searched for what is not finite, since that would read all of them.
+        ValueError: shapes that disagree, an array that is not C-contiguous or is read-only, what
+            is changed sharing memory with another array, or (arrays on the CPU) a trace that is
+            not finite. Weights are not searched, since that would read all of them.
         TypeError: arrays of another dtype or of several libraries, or a rule that is no ``STDP``.
 
     Source: Morrison, Diesmann and Gerstner (2008), doi:10.1007/s00422-008-0233-1.
@@ -67,9 +67,8 @@ def stdp_step(
             f"but the spikes have N={sizes['N']} and M={sizes['M']}"
         )
     coefficients = rule.coefficients(dt)
-    name, xp = dispatch.choose(op.name, arrays, backend)
-    if xp.may_share_memory(trace_pre, trace_post):
-        raise ValueError(f"{op.name}: trace_pre and trace_post must not share memory")
+    name, xp = dispatch.choose(op.name, arrays, backend, sizes)
+    contract.check_memory(op, **arrays)
     if xp is np:
         for trace in ("trace_pre", "trace_post"):
             _check_finite(op.name, trace, arrays[trace])
