@@ -197,6 +197,22 @@ def test_threads_may_change_between_calls(whole, monkeypatch):
     assert bits(simulation.run(30.0)) == bits(whole)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_what_runs_has_been_compiled(threads, monkeypatch):
+    """One tile and several are different code: that of the run is compiled before it is timed."""
+    seen, advance = [], simulate.engine.network_advance
+
+    def spy(tables, state, *args, **options):
+        seen.append((state.shape[0] > 1, options["threads"] > 1))
+        return advance(tables, state, *args, **options)
+
+    monkeypatch.setattr(simulate.engine, "network_advance", spy)
+    simulation = Simulation(busy(), threads=threads)
+    assert len(seen) == 1
+    simulation.run(1.0)
+    assert set(seen) == {(threads > 1, threads > 1)}
+
+
 def test_reset_begins_again(whole):
     simulation = Simulation(busy(), threads=2)
     simulation.run(7.7)
