@@ -9,6 +9,7 @@ row. Equal letters are equal sizes.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -316,26 +317,29 @@ def check_memory(op: Op, **arrays) -> None:
     Raises:
         ValueError: two arrays overlap, and are not an output and the input that it may be.
     """
-    spans = [(arg, _span(arrays[arg.name])) for arg in op.args if arrays.get(arg.name) is not None]
-    for arg, span in spans:
-        for other, other_span in spans if arg.flow != "in" else ():
-            apart = max(span[0], other_span[0]) >= min(span[1], other_span[1])
-            if apart or other is arg or (other.name == arg.may_be and span == other_span):
-                continue
-            raise ValueError(
-                f"{op.name}: {arg.name} shares memory with {other.name}; "
-                f"pass another {'out' if arg.flow == 'out' else arg.name}"
-            )
+    present = [(arg, arrays[arg.name]) for arg in op.args if arrays.get(arg.name) is not None]
+    for (one, one_array), (other, other_array) in itertools.combinations(present, 2):
+        if one.flow == other.flow == "in" or not _overlap(one_array, other_array):
+            continue
+        if one.name == other.may_be and _pointer(one_array) == _pointer(other_array):
+            continue
+        written, beside = (other, one) if one.flow == "in" else (one, other)
+        raise ValueError(
+            f"{op.name}: {written.name} shares memory with {beside.name}; "
+            f"pass another {'out' if written.flow == 'out' else written.name}"
+        )
 
 
-def _span(array) -> tuple[int, int]:
-    """First byte of a C-contiguous array, in whatever memory, and the byte behind its last."""
-    try:
-        interface = array.__array_interface__
-    except AttributeError:
-        interface = array.__cuda_array_interface__
-    begin = interface["data"][0]
-    return begin, begin + array.nbytes
+def _overlap(one, other) -> bool:
+    """Whether two C-contiguous arrays of one library share a byte."""
+    if isinstance(one, np.ndarray):
+        return np.may_share_memory(one, other)  # compares bounds, which is exact for these
+    ends = one.data.ptr + one.nbytes, other.data.ptr + other.nbytes
+    return max(one.data.ptr, other.data.ptr) < min(ends)
+
+
+def _pointer(array) -> int:
+    return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
 
 
 def shape(arg: Arg, sizes: dict[str, int]) -> tuple[int, ...]:

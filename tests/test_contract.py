@@ -249,11 +249,9 @@ def test_memory_next_door_and_of_nothing_is_not_shared():
     contract.check_memory(op, spikes=spikes, weights=room[None, :4], product=room[None, 2:2])
 
 
-def test_memory_of_a_gpu_is_told_by_its_interface():
+def test_memory_of_a_gpu_is_told_by_pointers():
     def array(pointer, nbytes):
-        return types.SimpleNamespace(
-            __cuda_array_interface__={"data": (pointer, False)}, nbytes=nbytes
-        )
+        return types.SimpleNamespace(data=types.SimpleNamespace(ptr=pointer), nbytes=nbytes)
 
     op = contract.OPS["spike_matmul"]
     apart = {"spikes": array(64, 8), "weights": array(128, 32)}
