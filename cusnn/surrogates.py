@@ -65,7 +65,7 @@ class Surrogate:
         self.coefficients()
 
     def derivative(self, u) -> np.ndarray:
-        """g(u) in float64; u is v_pre - v_threshold."""
+        """g(u) in float64; u is v_pre - v_threshold. NaN where u is, as in every backend."""
         raise NotImplementedError
 
     def primitive(self, u) -> np.ndarray:
@@ -106,6 +106,11 @@ def _number(owner: str, name: str, value) -> float:
 
 def _float64(u) -> np.ndarray:
     return np.asarray(u, dtype=np.float64)
+
+
+def _or_nan(u: np.ndarray, g) -> np.ndarray:
+    """g, but NaN where u is: comparisons would make a number of it."""
+    return np.where(np.isnan(u), u, g)
 
 
 def _logistic_slope(slope: float, u: np.ndarray) -> np.ndarray:
@@ -167,7 +172,8 @@ class SparseFastSigmoid(Surrogate):
     positive = ("slope", "amplitude")
 
     def derivative(self, u):
-        return np.where(_float64(u) > self.edge, self._whole().derivative(u), 0.0)
+        u = _float64(u)
+        return _or_nan(u, np.where(u > self.edge, self._whole().derivative(u), 0.0))
 
     def primitive(self, u):
         whole = self._whole()
@@ -394,7 +400,7 @@ class StraightThrough(Surrogate):
     positive = ("amplitude",)
 
     def derivative(self, u):
-        return np.full(np.shape(u), self.amplitude)
+        return _or_nan(_float64(u), self.amplitude)
 
     def primitive(self, u):
         return self.amplitude * _float64(u)
@@ -506,7 +512,8 @@ class Rectangle(Surrogate):
     not_negative = ("outside",)
 
     def derivative(self, u):
-        return np.where(np.abs(_float64(u)) < self.width, self.height, self.outside)
+        u = _float64(u)
+        return _or_nan(u, np.where(np.abs(u) < self.width, self.height, self.outside))
 
     def primitive(self, u):
         u = _float64(u)
@@ -541,7 +548,7 @@ class Step(Surrogate):
     def derivative(self, u):
         u = _float64(u)
         inside = (u >= self.edge) if self.closed else (u > self.edge)
-        return np.where(inside, self.above, self.below)
+        return _or_nan(u, np.where(inside, self.above, self.below))
 
     def primitive(self, u):
         u = _float64(u)

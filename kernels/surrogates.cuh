@@ -1,11 +1,12 @@
 // Derivatives of the surrogates, g(u) with u = v_pre - v_threshold, one rounding per operation. A
 // backward kernel is a template over these structs; their names are the kinds of
-// SurrogateCoefficients, a, b, c and d its values, 16 bytes passed by value.
+// SurrogateCoefficients, a, b, c and d its values, 16 bytes passed by value. All are NaN where u is.
 #pragma once
 
 #include "prelude.cuh"
 
-DEVICE float smaller(float x, float y) { return x < y ? x : y; }
+// NaN where x is.
+DEVICE float smaller(float x, float y) { return y < x ? y : x; }
 
 // exp(-m) for m >= 0, infinity included; 0 for m above 87, where it would need subnormals. Only
 // IEEE operations, so that every machine rounds alike; Cephes' polynomial (expf.c).
@@ -37,7 +38,7 @@ struct FastSigmoid {
     float a, b, c, d;
     DEVICE float derivative(float u) const {
         const float t = 1.0f + b * fabsf(u);
-        return u > c ? a / (t * t) : 0.0f;
+        return u <= c ? 0.0f : a / (t * t);
     }
 };
 
@@ -71,7 +72,7 @@ struct Triangle {
     float a, b, c, d;
     DEVICE float derivative(float u) const {
         const float h = 1.0f - b * fabsf(u);
-        return a * (h > 0.0f ? h : 0.0f);
+        return a * (h < 0.0f ? 0.0f : h);
     }
 };
 
@@ -82,7 +83,7 @@ struct Sigmoid {
 
 struct StraightThrough {
     float a, b, c, d;
-    DEVICE float derivative(float) const { return a; }
+    DEVICE float derivative(float u) const { return u == u ? a : u; }
 };
 
 struct Exponential {
@@ -103,12 +104,15 @@ struct PeriodicExponential {
 
 struct Rectangle {
     float a, b, c, d;
-    DEVICE float derivative(float u) const { return fabsf(u) < c ? a : b; }
+    DEVICE float derivative(float u) const {
+        const float size = fabsf(u);
+        return size < c ? a : size >= c ? b : u;
+    }
 };
 
 struct Step {
     float a, b, c, d;
-    DEVICE float derivative(float u) const { return u > c ? a : u < c ? b : d; }
+    DEVICE float derivative(float u) const { return u > c ? a : u < c ? b : u == c ? d : u; }
 };
 
 struct Reciprocal {

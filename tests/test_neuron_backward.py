@@ -473,11 +473,70 @@ def test_bad_input(call, error, text):
         call(cusnn.neuron_backward)
 
 
-def test_gradients_that_are_not_finite_are_passed_on(backend):
-    """Training with a scaled loss looks for them afterwards."""
-    grad_spikes = np.ones((20, 2, 3), np.float32)
-    grad_spikes[12, 1, 2] = np.inf
-    found = back(LIF(), CURRENT, POINTS[0], grad_spikes, backend=backend)
-    bad = np.argwhere(~np.isfinite(found.current[:, 1, 2])).ravel()
-    assert bad.tolist() == list(range(13))
-    assert np.isfinite(found.current[:, 0]).all()
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", FAMILIES, ids=lambda kind: type(kind).__name__)
+def test_input_that_is_not_finite(backend, kind, value):
+    """In the front door of the CPU; elsewhere the gradients tell."""
+    current = CURRENT.copy()
+    current[12, 1, 2] = value
+    given = map(backend.array, (current, POINTS, CURRENT))
+    if backend.id == "cuda":
+        found = cusnn.neuron_backward(*given, LIF(), surrogate=kind, backend="cuda")
+        assert not np.isfinite(backend.numpy(found.current)[:13, 1, 2]).all()
+        return
+    with pytest.raises(
+        ValueError, match=r"current must be finite, got -?(nan|inf) at \[12, 1, 2\]"
+    ):
+        cusnn.neuron_backward(*given, LIF(), surrogate=kind, backend=backend.name)
+
+
+@pytest.mark.parametrize("kind", FAMILIES, ids=lambda kind: type(kind).__name__)
+def test_nan_reaches_the_same_gradients_on_every_backend(backend, kind, monkeypatch):
+    """Past the front door, as on a GPU, with the reset detached, where it has one way only."""
+    monkeypatch.setattr(cusnn.ops.neuron, "_check_finite", lambda *_, **__: None)
+    current = np.random.default_rng(0).normal(1.0, 2.0, CURRENT.shape).astype(np.float32)
+    current[12, 1, 2] = np.nan
+    for neuron in (LIF(t_refractory=2.0), CubaLIF()):
+        points = np.zeros((2, len(neuron.state), *CURRENT.shape[1:]), np.float32)
+        given = (current, points, CURRENT)
+        options = {"surrogate": kind, "detach_reset": True}
+        expected = cusnn.neuron_backward(*given, neuron, **options, backend="numpy")
+        moved = map(backend.array, given)
+        found = cusnn.neuron_backward(*moved, neuron, **options, backend=backend.name)
+        assert np.isnan(expected.current[:, 1, 2]).any()
+        assert np.isfinite(expected.current[:, 0]).all()
+        np.testing.assert_array_equal(backend.numpy(found.current), expected.current)
+        np.testing.assert_array_equal(backend.numpy(found.state), expected.state)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_gradients_that_are_not_finite(backend, value):
+    final = np.ones_like(POINTS[0])
+    grad_spikes = CURRENT.copy()
+    grad_spikes[12, 1, 2] = value
+    given = [backend.array(a) for a in (CURRENT, POINTS, grad_spikes)]
+    if backend.id == "cuda":
+        found = cusnn.neuron_backward(*given, LIF(), backend="cuda")
+        bad = np.argwhere(~np.isfinite(backend.numpy(found.current)[:, 1, 2])).ravel()
+        assert bad.tolist() == list(range(13))
+        return
+    with pytest.raises(ValueError, match=r"grad_spikes must be finite, got .* at \[12, 1, 2\]"):
+        cusnn.neuron_backward(*given, LIF(), backend=backend.name)
+    final[0, 1, 1] = value
+    given = [backend.array(a) for a in (CURRENT, POINTS, CURRENT, final)]
+    with pytest.raises(ValueError, match=r"grad_final_state must be finite, got .* at \[0, 1, 1\]"):
+        cusnn.neuron_backward(*given[:3], LIF(), grad_final_state=given[3], backend=backend.name)
+
+
+def test_gradients_that_overflow_are_passed_on(backend):
+    """Nothing that was given is at fault."""
+    given = [backend.array(a) for a in (CURRENT, POINTS, CURRENT * np.float32(3e38))]
+    neuron = LIF(v_threshold=5.0, reset="none", tau_mem=1e6)
+    found = cusnn.neuron_backward(
+        *given,
+        neuron,
+        surrogate=surrogates.StraightThrough(),
+        detach_reset=True,
+        backend=backend.name,
+    )
+    assert np.isinf(backend.numpy(found.state)[0]).all()

@@ -403,6 +403,19 @@ def test_same_bits_in_every_room(case, room):
     assert_same_bits(run(room, coefficients, u), run("numpy", coefficients, u))
 
 
+@pytest.mark.parametrize("room", ["numpy", "numba", "emulated"])
+def test_nan_stays_nan_in_every_room(case, room):
+    """A NaN among numbers, and infinities, which no formula may turn into another NaN."""
+    surrogate, _ = case
+    coefficients = surrogate.coefficients()
+    u = np.array([0.3, np.nan, -0.3, -np.nan, np.inf, -np.inf, 1.0, np.nan] * 5, np.float32)
+    g = run(room, coefficients, u)
+    np.testing.assert_array_equal(np.isnan(g), np.isnan(u))
+    numbers = ~np.isnan(u)
+    assert np.isnan(surrogate.derivative(u[~numbers])).all()
+    assert_same_bits(g[numbers], run("numpy", coefficients, u[numbers]))
+
+
 @pytest.mark.parametrize("n", [0, 1, 31, 33, 257, 1000])
 @pytest.mark.parametrize("room", ["numpy", "numba"])
 def test_every_element_of_odd_blocks(room, n):

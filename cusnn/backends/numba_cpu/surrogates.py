@@ -1,7 +1,7 @@
 """Derivatives of the surrogates in float32, one rounding per operation, a block at a time.
 
 A function turns a block of u into g(u) in place: a flat loop over one array, which vectorises
-without a check for overlap.
+without a check for overlap. All are NaN where u is.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ MOST_CYCLES = np.float32(16777216.0)
 @njit(cache=True, inline="always", error_model="numpy")
 def exp_minus(m):
     """exp(-m) for float32 m >= 0, infinity included; 0 for m above 87."""
-    clamped = m if m < MOST else MOST
+    clamped = MOST if MOST < m else m
     shifted = clamped * LOG2_E + ROUNDER
     n = shifted - ROUNDER
     x = (n * LN2_HIGH - clamped) + n * LN2_LOW
@@ -51,7 +51,7 @@ def fast_sigmoid(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
         t = ONE + b * abs(u)
-        block[i] = a / (t * t) if u > c else ZERO
+        block[i] = ZERO if u <= c else a / (t * t)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -85,7 +85,7 @@ def triangle(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
         h = ONE - b * abs(u)
-        block[i] = a * (h if h > ZERO else ZERO)
+        block[i] = a * (ZERO if h < ZERO else h)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -98,7 +98,8 @@ def sigmoid(block, a, b, c, d):
 @njit(cache=True, nogil=True, error_model="numpy")
 def straight_through(block, a, b, c, d):
     for i in range(block.size):
-        block[i] = a
+        u = block[i]
+        block[i] = a if u == u else u
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -114,7 +115,7 @@ def periodic_exponential(block, a, b, c, d):
         u = block[i]
         size = abs(u)
         turns = b * size
-        cycles = (turns if turns < MOST_CYCLES else MOST_CYCLES) + HALF
+        cycles = (MOST_CYCLES if MOST_CYCLES < turns else turns) + HALF
         distance = abs(cycles - np.floor(cycles) - HALF)
         block[i] = a * exp_minus(c * size if u < ZERO else d * distance)
 
@@ -123,14 +124,15 @@ def periodic_exponential(block, a, b, c, d):
 def rectangle(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
-        block[i] = a if abs(u) < c else b
+        size = abs(u)
+        block[i] = a if size < c else (b if size >= c else u)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def step(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
-        block[i] = a if u > c else (b if u < c else d)
+        block[i] = a if u > c else (b if u < c else (d if u == c else u))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -138,7 +140,7 @@ def reciprocal(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
         q = a / (b + abs(u))
-        block[i] = q if q < c else c
+        block[i] = c if c < q else q
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -201,7 +203,7 @@ def derivative_block(kind, values, u, out):
     Args:
         kind: index into ``KINDS``.
         values: of ``SurrogateCoefficients``, float32 [4].
-        u: finite, float32 [n].
+        u: float32 [n].
         out: float32 [n]; may be ``u`` itself.
     """
     a, b, c, d = values[0], values[1], values[2], values[3]

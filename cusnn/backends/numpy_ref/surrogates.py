@@ -1,4 +1,4 @@
-"""Derivatives of the surrogates in float32, one rounding per operation."""
+"""Derivatives of the surrogates in float32, one rounding per operation. All are NaN where u is."""
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def _logistic(m):
 
 def fast_sigmoid(u, a, b, c, d):
     t = ONE + b * np.abs(u)
-    return np.where(u > c, a / (t * t), np.float32(0.0))
+    return np.where(u <= c, np.float32(0.0), a / (t * t))
 
 
 def atan(u, a, b, c, d):
@@ -80,7 +80,7 @@ def sigmoid(u, a, b, c, d):
 
 
 def straight_through(u, a, b, c, d):
-    return np.full_like(u, a)
+    return np.where(np.isnan(u), u, a)
 
 
 def exponential(u, a, b, c, d):
@@ -95,11 +95,11 @@ def periodic_exponential(u, a, b, c, d):
 
 
 def rectangle(u, a, b, c, d):
-    return np.where(np.abs(u) < c, a, b)
+    return np.where(np.isnan(u), u, np.where(np.abs(u) < c, a, b))
 
 
 def step(u, a, b, c, d):
-    return np.where(u > c, a, np.where(u < c, b, d))
+    return np.where(np.isnan(u), u, np.where(u > c, a, np.where(u < c, b, d)))
 
 
 def reciprocal(u, a, b, c, d):
@@ -148,7 +148,7 @@ FORMULAS = {
 
 
 def derivative(kind, values, u):
-    """g(u) in float32, for finite u, by the kind and values of ``SurrogateCoefficients``."""
+    """g(u) in float32, by the kind and values of ``SurrogateCoefficients``."""
     u = np.asarray(u, np.float32)
     # Far from threshold a square overflows, and the quotient is then 0, as it should be.
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
