@@ -132,6 +132,33 @@ def test_rate_neighbours_are_independent():
         assert abs((one == other).mean() - 0.5) < 5 * 0.5 / np.sqrt(one.size)
 
 
+OUTSIDE = np.array(
+    [-1e-45, -0.0, -0.5, -3e38, -np.inf, np.nan, -np.nan, 1.0000001, 1.5, 2, 3e38, np.inf, 0.5],
+    np.float32,
+)
+AS_IF = np.array([0] * 7 + [1] * 5 + [0.5], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("encode_rate", {"seed": 4, "stream": 0, "first_step": 1}), ("encode_latency", {})],
+)
+def test_values_out_of_range(backend, name, settings):
+    """Past the front door, which refuses them on the CPU only: 0 and 1 take their place."""
+    values, as_if = np.tile(OUTSIDE, (3, 4)), np.tile(AS_IF, (3, 4))
+    spikes = backend.array(np.full((63, *values.shape), 7, np.uint8))
+    run = dispatch.function(backend.name, contract.OPS[name])
+    run(values=backend.array(values), spikes=spikes, **settings)
+    expected = reference(name, spikes.shape, {"values": as_if}, **settings)
+    np.testing.assert_array_equal(backend.numpy(spikes), expected)
+    fired = backend.numpy(spikes).sum(axis=0)
+    if name == "encode_latency":
+        assert (fired == 1).all()
+    else:
+        assert (fired[as_if == 0] == 0).all()
+        assert (fired[as_if == 1] == 63).all()
+
+
 # ------------------------------------------------------------------ latency
 
 

@@ -7,6 +7,7 @@ from cusnn.backends.numba_cpu.philox import philox
 from cusnn.backends.numba_cpu.surrogates import exp_minus
 
 SCALE = np.float32(2**31)
+LEAST, MOST = np.float32(0), np.float32(1)
 ONE, SHIFT = np.uint64(2**31), np.uint64(31)
 HALF = np.float32(0.5)
 CHUNK = 2048  # elements of a task
@@ -18,8 +19,13 @@ def encode_rate(values, spikes, seed, stream, first_step):
 
 @njit(cache=True, inline="always")
 def level(value):
-    """A value of 0 to 1 as an integer of 0 to 2^31, rounded down."""
-    return np.uint32(value * SCALE)
+    """A value of 0 to 1 as an integer of 0 to 2^31, rounded down.
+
+    What is below 0 or NaN is 0, what is above 1 is 1: an integer made of a float out of its range
+    may be anything.
+    """
+    positive = value if value > LEAST else LEAST
+    return np.uint32((positive if positive < MOST else MOST) * SCALE)
 
 
 @njit(cache=True, nogil=True)

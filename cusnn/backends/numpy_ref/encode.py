@@ -33,5 +33,10 @@ def encode_population(values, centers, responses, width):
 
 
 def level(values):
-    """A value of 0 to 1 as an integer of 0 to 2^31, rounded down."""
-    return (values * np.float32(ONE)).astype(np.uint32)
+    """A value of 0 to 1 as an integer of 0 to 2^31, rounded down.
+
+    What is below 0 or NaN is 0, what is above 1 is 1: an integer made of a float out of its range
+    may be anything.
+    """
+    positive = np.where(values > 0, values, np.float32(0))
+    return (np.minimum(positive, np.float32(1)) * np.float32(ONE)).astype(np.uint32)
