@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import cusnn
 from cusnn import dispatch
 from cusnn.network import (
     AllToAll,
@@ -536,6 +537,44 @@ def test_advance_against_a_dense_ring(engine_backend, net, tiles):
     steps = 100 if net.stimuli else 20
     assert tiled.run(steps) == [dense.advance() for _ in range(steps)]
     np.testing.assert_array_equal(tiled.flat_state(), dense.state)
+
+
+@pytest.mark.parametrize("reset", ["hard", "soft", "none"])
+@pytest.mark.parametrize("model", ["LIF", "CubaLIF"])
+def test_neurons_without_input_are_those_of_neuron_forward(engine_backend, model, reset):
+    """Two populations, parameters for all and for each; the same spikes, the same bits of state."""
+    rng = np.random.default_rng(3)
+    steps, n = 90, 61
+    if model == "LIF":
+        given = {"tau_mem": 3.0, "i_offset": 3.0, "input": "voltage", "t_refractory": 0.3}
+        one, each = LIF(**given, reset=reset), LIF(**given, v_leak=rng.random(n), reset=reset)
+    else:
+        given = {"i_offset": 1500.0, "t_refractory": 0.5, "reset": reset}
+        one, each = CubaLIF(**given), CubaLIF(**given, v_threshold=rng.uniform(-58, -50, n))
+    net = Network((Population(n, one, "one"), Population(n, each, "each")))
+    tiled = Tiled(net, 3, 2, engine_backend)
+    low, high = (0.0, 1.2) if model == "LIF" else (-70.0, -45.0)
+    columns = np.zeros((3, 2 * n), np.float32)
+    columns[0] = rng.uniform(low, high, 2 * n)
+    columns[1] = rng.normal(0.0, 400.0, 2 * n) if model == "CubaLIF" else 0.0
+    columns[2] = rng.integers(0, 3, 2 * n)
+    for neuron in range(2 * n):
+        tiled.state[neuron % 3, :, neuron // 3] = columns[:, neuron]
+    fired = tiled.run(steps)
+    rows = [0, 1, 2] if model == "CubaLIF" else [0, 2]
+    for neuron, part in zip((one, each), net.slices.values(), strict=True):
+        alone = cusnn.neuron_forward(
+            np.zeros((steps, 1, n), np.float32),
+            np.ascontiguousarray(columns[rows, None, part]),
+            neuron,
+            dt=net.dt,
+            backend=engine_backend,
+        )
+        assert alone.spikes.sum() > n
+        mine = [[g - part.start for g in step if part.start <= g < part.stop] for step in fired]
+        assert mine == [np.flatnonzero(spikes[0]).tolist() for spikes in alone.spikes]
+        found = np.ascontiguousarray(tiled.flat_state()[rows, part])
+        np.testing.assert_array_equal(found.view("u4"), alone.final_state[:, 0].view("u4"))
 
 
 def test_the_networks_of_this_file_do_what_they_say():

@@ -1,11 +1,14 @@
 """The network engine: synapse words by tile, and all tiles advanced step by step."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from cusnn.backends.numpy_ref.network_synapses import initial_values, synapses
+from cusnn.backends.numpy_ref.neuron import step
 from cusnn.backends.numpy_ref.philox import philox
 
-TINY = np.float32(1e-30)
+MODELS = ("LIF", "CubaLIF")
 
 
 def network_build(
@@ -65,8 +68,8 @@ def network_advance(
     n_tiles, n_neurons = row_starts.shape
     n_delays = offsets.shape[2] - 1
     progress[:] = 0
-    for step in range(spike_starts.size - 1 - n_delays):
-        now = n_delays + step
+    for t in range(spike_starts.size - 1 - n_delays):
+        now = n_delays + t
         if spikes.size - spike_starts[now] < n_neurons:
             return
         fired = []
@@ -82,7 +85,7 @@ def network_advance(
                     progress[1] += row.size
             own = np.arange(tile, n_neurons, n_tiles)
             for stimulus in stimuli:
-                add_poisson(arriving, own, stimulus, thresholds, seed, first_step + step)
+                add_poisson(arriving, own, stimulus, thresholds, seed, first_step + t)
             for segment, unit in zip(segments, units, strict=True):
                 here = slice(*np.searchsorted(own, (segment[3], segment[3] + segment[4])))
                 current = arriving[here].astype(np.float32) * unit
@@ -106,7 +109,7 @@ def add_poisson(arriving, own, stimulus, thresholds, seed, step):
 
 
 def neuron_step(state, current, segment, coefficients, neurons):
-    """One step of a population's neurons in a tile; returns which fired."""
+    """One step of a population's neurons in a tile, that of ``neuron_forward``; which fired."""
     model, reset, refractory_steps, start, size, first, per_neuron = (int(x) for x in segment)
     n_coefficients = 6 if model else 5
     if per_neuron:
@@ -114,21 +117,8 @@ def neuron_step(state, current, segment, coefficients, neurons):
         values = table.reshape(n_coefficients, size)[:, neurons - start]
     else:
         values = coefficients[first : first + n_coefficients]
-    v, i, refractory = state
-    resting = refractory > 0
-    if model:
-        decay, decay_syn, gain, drive, v_threshold, v_reset = values
-        v_pre = decay * v + (gain * i + drive)
-        moved = decay_syn * i + current
-        state[1] = np.where(np.abs(moved) < TINY, np.float32(0), moved)
-    else:
-        decay, gain, drive, v_threshold, v_reset = values
-        v_pre = decay * v + (gain * current + drive)
-    v_pre = np.where(np.abs(v_pre) < TINY, np.float32(0), v_pre)
-    v_pre = np.where(resting, v, v_pre)
-    spiked = (v_pre >= v_threshold) & ~resting
-    after = (v_reset, v_pre - (v_threshold - v_reset), v_pre)[reset]
-    state[0] = np.where(spiked, after, v_pre)
-    rest = np.where(resting, refractory - np.float32(1), np.float32(0))
-    state[2] = np.where(spiked, np.float32(refractory_steps), rest)
-    return spiked
+    numbers = SimpleNamespace(
+        model=MODELS[model], reset=reset, refractory_steps=refractory_steps, values=values
+    )
+    with np.errstate(all="ignore"):
+        return step(state, current, numbers).spiked
