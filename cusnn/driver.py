@@ -12,10 +12,13 @@ import hashlib
 import importlib
 import os
 import re
-import sys
+import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
+
+from cusnn import caches
 
 OPTIONS = ("-std=c++17", "--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false")
 INSTALL_HINT = 'pip install "cusnn[cuda13]" (or "cusnn[cuda12]" for a CUDA 12 driver)'
@@ -97,15 +100,35 @@ def compile_cubin(source: str, kernels: tuple[str, ...], architecture: int) -> t
         nvrtc.destroyProgram(program)
 
 
+def _architecture(capability: int) -> int:
+    """The architecture to compile for: the GPU's, or an older one whose code it runs.
+
+    Raises:
+        DriverError: NVRTC knows none.
+    """
+    nvrtc = importlib.import_module("cupy_backends.cuda.libs.nvrtc")
+    known = nvrtc.getSupportedArchs()
+    runs = [one for one in known if one // 10 == capability // 10 and one <= capability]
+    if runs:
+        return max(runs)
+    raise DriverError(
+        f"this GPU has compute capability {capability / 10}, but NVRTC {_dotted(nvrtc)} compiles "
+        f"for {min(known) / 10} to {max(known) / 10}: "
+        + (
+            "install a newer CuPy with a newer CUDA"
+            if capability > min(known)
+            else 'try an older CUDA: pip install "cusnn[cuda12]"'
+        )
+    )
+
+
+def _dotted(nvrtc) -> str:
+    return ".".join(map(str, nvrtc.getVersion()))
+
+
 def cache_folder() -> Path:
     """Where cubins are kept: ``CUSNN_CACHE``, or ``cusnn`` in the user's cache folder."""
-    if "CUSNN_CACHE" in os.environ:
-        return Path(os.environ["CUSNN_CACHE"])
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return base / "cusnn"
+    return caches.folder()
 
 
 def _cubin_file(source: str, kernel: str, architecture: int) -> tuple[Path, str]:
@@ -114,30 +137,80 @@ def _cubin_file(source: str, kernel: str, architecture: int) -> tuple[Path, str]
     parts = (read_source(source), *headers().values(), *OPTIONS, kernel, str(architecture))
     parts += (str(nvrtc.getVersion()),)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-    path = cache_folder() / f"{Path(source).stem}-{digest}.cubin"
-    name_path = path.with_suffix(".name")
-    if not (path.is_file() and name_path.is_file()):
-        cubin, names = compile_cubin(source, (kernel,), architecture)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(name_path, names[kernel].encode())
-        _write_whole(path, cubin)
-    return path, name_path.read_text()
+    file = f"{Path(source).stem}-{digest}.cubin"
+    for folder in (cache_folder(), caches.temporary()) if _unwritable else (cache_folder(),):
+        path = folder / file
+        name_path = path.with_suffix(".name")
+        if os.access(path, os.R_OK) and os.access(name_path, os.R_OK):
+            return path, name_path.read_text()
+    cubin, names = compile_cubin(source, (kernel,), architecture)
+    return _save(file, cubin, names[kernel]), names[kernel]
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that other processes see all of it or nothing."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+_unwritable: set[Path] = set()
+
+
+def _save(file: str, cubin: bytes, name: str) -> Path:
+    """Write a cubin to the cache, or where that cannot be written, for this process only."""
+    folder = cache_folder()
+    try:
+        return _write(folder / file, cubin, name)
+    except OSError as error:
+        reason = f"{folder} cannot be written ({error}); CUSNN_CACHE names another folder"
+    try:
+        path = _write(caches.temporary() / file, cubin, name)
+    except OSError as error:
+        raise DriverError(f"kernels cannot be loaded: {reason}; nor can {error}") from None
+    if folder not in _unwritable:
+        _unwritable.add(folder)
+        warnings.warn(f"every process compiles its kernels: {reason}", RuntimeWarning, stacklevel=2)
+    return path
+
+
+def _write(path: Path, cubin: bytes, name: str) -> Path:
+    caches.write_whole(path.with_suffix(".name"), name.encode())
+    caches.write_whole(path, cubin)
+    return path
+
+
+_functions: dict[tuple, object] = {}
+_loading = threading.Lock()
+
+
+def _function(*key):
+    """The kernel of (source, name expression, device, cooperative); threads load one at a time."""
+    if key not in _functions:
+        with _loading:
+            if key not in _functions:
+                _functions[key] = _load(*key)
+    return _functions[key]
+
+
+def _load(source: str, kernel: str, device: int, cooperative: bool):
+    cupy = _cupy()
+    capability = int(cupy.cuda.Device(device).compute_capability)
+    path, name = _cubin_file(source, kernel, _architecture(capability))
+    module = cupy.RawModule(path=str(path), enable_cooperative_groups=cooperative)
+    return module.get_function(name)
 
 
 @functools.cache
-def _function(source: str, kernel: str, device: int, cooperative: bool):
-    cupy = importlib.import_module("cupy")
-    capability = int(cupy.cuda.Device(device).compute_capability)
-    path, name = _cubin_file(source, kernel, capability)
-    module = cupy.RawModule(path=str(path), enable_cooperative_groups=cooperative)
-    return module.get_function(name)
+def _cupy():
+    """CuPy, where it has a GPU; asked once, since the answer takes a call to the driver."""
+    reason = unavailable()
+    if reason:
+        raise DriverError(reason)
+    return importlib.import_module("cupy")
+
+
+def _check_devices(kernel: str, args, ndarray: type, device: int) -> None:
+    for index, arg in enumerate(args):
+        if isinstance(arg, ndarray) and arg.size and arg.data.device_id != device:
+            other = arg.data.device_id
+            raise ValueError(
+                f"{kernel}: argument {index} is on GPU {other}, but GPU {device} is the current "
+                f"one; keep all arrays on one GPU and call under 'with cupy.cuda.Device({other}):'"
+            )
 
 
 def _argument(value):
@@ -168,17 +241,18 @@ def launch(source, kernel, grid, block, args, *, shared=0, cooperative=False) ->
         cooperative: all blocks must run at once (for a grid barrier).
 
     Raises:
-        DriverError: CuPy or a GPU is missing, or the kernel does not compile.
+        DriverError: CuPy or a GPU is missing, the kernel does not compile, or NVRTC does not know
+            the GPU.
         TypeError: a bare Python number among ``args``.
+        ValueError: an array on another GPU than the current one.
     """
     grid, block = _dimensions(grid), _dimensions(block)
     if 0 in grid or 0 in block:
         return
-    reason = unavailable()
-    if reason:
-        raise DriverError(reason)
-    cupy = importlib.import_module("cupy")
-    function = _function(source, kernel, cupy.cuda.runtime.getDevice(), cooperative)
+    cupy = _cupy()
+    device = cupy.cuda.runtime.getDevice()
+    _check_devices(kernel, args, cupy.ndarray, device)
+    function = _function(source, kernel, device, cooperative)
     if shared > 48 * 1024:
         function.max_dynamic_shared_size_bytes = shared
     function(grid, block, tuple(_argument(arg) for arg in args), shared_mem=shared)
