@@ -109,7 +109,11 @@ def _check_sizes(op: str, name: str, sizes: dict[str, int]) -> None:
 def function(backend: str, op):
     """The backend's function of an operation (a ``contract.Op``).
 
-    Only the room of that operation is loaded, when it is first asked for.
+    Only the room of that operation is loaded, when it is first asked for. A backend whose package
+    has a ``guard`` may put another function in its place.
     """
-    room = importlib.import_module(f"{BACKENDS[backend].package}.{op.room}")
-    return getattr(room, op.name)
+    package = importlib.import_module(BACKENDS[backend].package)
+    room = importlib.import_module(f"{package.__name__}.{op.room}")
+    guard = getattr(package, "guard", None)
+    found = getattr(room, op.name)
+    return found if guard is None else guard(op.room, found)

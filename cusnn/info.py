@@ -108,12 +108,13 @@ def threading_layer() -> dict:
         "chosen_by_user": chosen,
         "why_not": missing,
         "advice": advice,
+        "processes": "start processes by spawn or forkserver, not by fork",
     }
 
 
 def numba_cache() -> str:
     """Where compiled CPU code is kept."""
-    return os.environ.get("NUMBA_CACHE_DIR") or "__pycache__ beside the sources of cusnn"
+    return str(importlib.import_module("cusnn.backends.numba_cpu.cache").folder())
 
 
 def gpu() -> dict:

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def _numba_cache() -> str:
-    """Numba's cache looks at one file only: a change in another must still recompile."""
-    digest = hashlib.sha256()
-    for path in sorted((ROOT / "cusnn" / "backends" / "numba_cpu").glob("*.py")):
-        digest.update(path.read_bytes())
-    return str(Path(tempfile.gettempdir()) / f"cusnn-numba-{digest.hexdigest()[:16]}")
-
-
-# Both are read once, when Numba is imported; results with three threads need more than two cores.
-os.environ.setdefault("NUMBA_CACHE_DIR", _numba_cache())
+# Read when Numba is imported; results with three threads need more than two cores.
 os.environ.setdefault("NUMBA_NUM_THREADS", str(max(4, os.cpu_count() or 1)))
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
-from cusnn import contract, dispatch, driver  # noqa: E402
+from cusnn import contract, dispatch, driver
 
 REQUIRED = set(filter(None, os.environ.get("CUSNN_REQUIRE", "").split(",")))
 

@@ -1,32 +1,19 @@
-"""Numba on the CPU: the same operations as the reference, compiled and parallel."""
+"""Numba on the CPU: the same operations as the reference, compiled and parallel.
 
-import importlib
-import os
+Processes: with GNU OpenMP a process that was forked after the first parallel operation of its
+parent is ended by OpenMP at its own first one. Start processes by "spawn" or "forkserver"
+(``multiprocessing.get_context("spawn")``), or before any operation.
 
-import numba
+Threads: operations may be called from several Python threads. On Numba's workqueue layer, which
+would abort the process, they wait for each other.
+"""
 
-# A thread of GNU OpenMP that waits for the others spins this often before it sleeps: tens of us.
-# By default it spins for milliseconds, and where other programs want the processor too, the thread
-# that it waits for cannot run meanwhile.
-SPINS = "500"
+from cusnn.backends.numba_cpu import cache, threads
 
-
-def _load_openmp() -> bool:
-    """Load Numba's OpenMP layer, which reads its settings now and never again."""
-    chosen = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
-    if not chosen:
-        os.environ["GOMP_SPINCOUNT"] = SPINS
-    try:
-        importlib.import_module("numba.np.ufunc.omppool")
-    except ImportError:
-        return False
-    finally:
-        if not chosen:
-            del os.environ["GOMP_SPINCOUNT"]
-    return True
+cache.install()
+threads.prefer_openmp()
 
 
-# A parallel region costs about 1 us on the OpenMP layer and about 80 us on workqueue; the choice
-# must be made before the first parallel compilation, and a choice of the user's stands.
-if "NUMBA_THREADING_LAYER" not in os.environ and _load_openmp():
-    numba.config.THREADING_LAYER = "omp"
+def guard(room: str, function):
+    """What to call instead of a room's function; the network engine sees to its threads itself."""
+    return function if room == "network" else threads.one_at_a_time(function)

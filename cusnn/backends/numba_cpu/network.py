@@ -132,9 +132,11 @@ def network_advance(
         gather_coefficients(segments, coefficients, tile, n_tiles, work.own[tile])
     threads = threads_for_steps(threads, n_tiles)
     # One thread may well run the parallel version: then the other need not be compiled.
-    advance = advance_parallel if n_tiles > 1 and regions_are_cheap() else advance_serial
-    with limited_threads(threads):
-        progress[0] = advance(tables, state, spikes, spike_starts, work)
+    if n_tiles > 1 and regions_are_cheap():
+        with limited_threads(threads):
+            progress[0] = advance_parallel(tables, state, spikes, spike_starts, work)
+    else:
+        progress[0] = advance_serial(tables, state, spikes, spike_starts, work)
     progress[1] = work.events[:, 0].sum()
 
 

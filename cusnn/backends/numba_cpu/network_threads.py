@@ -1,34 +1,19 @@
 """How many threads may work, and whether a parallel region per step pays."""
 
 import contextlib
-import importlib
 import warnings
 
 import numba
 
-FAST_LAYERS = {"omp": "numba.np.ufunc.omppool", "tbb": "numba.np.ufunc.tbbpool"}
+from cusnn.backends.numba_cpu.threads import layer
 
 
 def regions_are_cheap() -> bool:
-    """Whether Numba's threading layer starts a parallel region in microseconds.
+    """Whether Numba's threading layer, started if none was, begins a region in microseconds.
 
     OpenMP and TBB do; workqueue takes as long as a step of a large network.
     """
-    try:
-        return numba.threading_layer() in FAST_LAYERS
-    except ValueError:
-        pass  # none is running yet: see which one Numba would take
-    wanted = numba.config.THREADING_LAYER
-    candidates = [wanted] if wanted in FAST_LAYERS else list(FAST_LAYERS)
-    return wanted != "workqueue" and any(_loads(FAST_LAYERS[name]) for name in candidates)
-
-
-def _loads(module: str) -> bool:
-    try:
-        importlib.import_module(module)
-    except ImportError:
-        return False
-    return True
+    return layer() != "workqueue"
 
 
 def threads_for_steps(threads: int, tiles: int) -> int:
