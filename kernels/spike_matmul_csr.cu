@@ -35,12 +35,12 @@ __global__ void spike_matmul_csr(
     int32 M,
     int32 tiles
 ) {
-    __shared__ float totals[THREADS / WARP][TARGETS];
+    extern __shared__ float totals[];  // of the tiles of the block's warps, one after the other
     __shared__ int32 chosen[COMPACT_PASSES * THREADS];
     __shared__ int32 warp_counts[MAX_WARPS];
     const int32 lane = threadIdx.x % WARP;
     const int32 warp = threadIdx.x / WARP;
-    float* total = totals[warp];
+    float* total = totals + warp * TARGETS;
     for (int64 item = blockIdx.x; item < int64(R) * tiles; item += gridDim.x) {
         const int64 tile = item / R;
         const int64 r = item - tile * R;

@@ -345,6 +345,20 @@ def test_few_blocks_walk_over_all_the_work(monkeypatch, blocks):
         assert_near_product(grads.spikes, grad, weights)
 
 
+@pytest.mark.parametrize(("m", "warps", "bytes_"), [(1, 1, 4), (1024, 1, 4096), (1025, 2, 4100)])
+def test_csr_takes_the_shared_memory_that_its_targets_need(monkeypatch, m, warps, bytes_):
+    """And no more than its warps' tiles, however many targets there are."""
+    from cusnn.backends.cuda import matmul
+
+    launches = []
+    launch = lambda *args, shared: launches.append((args[3], shared))  # noqa: E731
+    monkeypatch.setattr(matmul.driver, "launch", launch)
+    for targets in (m, 40_000):
+        product = np.zeros((3, targets), np.float32)
+        matmul.spike_matmul_csr(np.zeros((3, 5), np.uint8), None, None, None, product)
+    assert launches == [(32 * warps, bytes_), (256, 32 * 1024)]
+
+
 def test_constants_of_kernels_and_backend_agree():
     import re
 

@@ -1,8 +1,7 @@
 """Products of spikes with weights, and their gradients."""
 
-import numpy as np
-
 from cusnn import driver
+from cusnn.backends.cuda.arguments import int32s
 
 INSTANTIATIONS = {
     "spike_matmul.cu": ("spike_matmul",),
@@ -23,13 +22,14 @@ MOST_THREADS = 256  # SUM_THREADS of spike_sums.cuh, THREADS of the CSR kernels
 PER_THREAD = 4  # SUM_COLUMNS of spike_sums.cuh, OWN of spike_matmul_csr_backward.cu
 TILE = 64  # of spike_matmul_backward.cu
 TARGETS = 1024  # of spike_matmul_csr.cu
+FLOAT = 4  # bytes
 
 
 def spike_matmul(spikes, weights, product):
     rows, n = spikes.shape
     m = product.shape[1]
     block, tiles = _sum_tiles(rows, m)
-    args = (spikes, weights, product, *_sizes(rows, n, m, tiles))
+    args = (spikes, weights, product, *int32s(rows, n, m, tiles))
     driver.launch("spike_matmul.cu", "spike_matmul", _blocks(rows * tiles), block, args)
 
 
@@ -39,11 +39,11 @@ def spike_matmul_backward(grad_product, spikes, weights, grad_weights, grad_spik
     arrays = (grad_product, spikes, weights, grad_weights, grad_spikes)
     if grad_weights is not None:
         block, tiles = _sum_tiles(n, m)
-        _backward("", "ToWeights", n * tiles, block, (*arrays, *_sizes(rows, n, m, tiles)))
+        _backward("", "ToWeights", n * tiles, block, (*arrays, *int32s(rows, n, m, tiles)))
     if grad_spikes is not None:
         tiles = -(-n // TILE)
         items = -(-rows // TILE) * tiles
-        _backward("", "ToSpikes", items, MOST_THREADS, (*arrays, *_sizes(rows, n, m, tiles)))
+        _backward("", "ToSpikes", items, MOST_THREADS, (*arrays, *int32s(rows, n, m, tiles)))
 
 
 def spike_matmul_csr(spikes, indptr, indices, weights, product):
@@ -51,9 +51,11 @@ def spike_matmul_csr(spikes, indptr, indices, weights, product):
     m = product.shape[1]
     warps = min(MOST_THREADS // WARP, max(1, -(-m // TARGETS)))
     tiles = -(-m // (warps * TARGETS))
-    args = (spikes, indptr, indices, weights, product, *_sizes(rows, n, m, tiles))
+    args = (spikes, indptr, indices, weights, product, *int32s(rows, n, m, tiles))
     blocks = _blocks(rows * tiles)
-    driver.launch("spike_matmul_csr.cu", "spike_matmul_csr", blocks, warps * WARP, args)
+    shared = FLOAT * min(m, warps * TARGETS)
+    kernel = "spike_matmul_csr"
+    driver.launch(f"{kernel}.cu", kernel, blocks, warps * WARP, args, shared=shared)
 
 
 def spike_matmul_csr_backward(
@@ -65,11 +67,11 @@ def spike_matmul_csr_backward(
     if grad_weights is not None:
         block = _threads(min(m, indices.size))
         parts = -(-m // (PER_THREAD * block))
-        _backward("_csr", "ToWeights", n * parts, block, (*arrays, *_sizes(rows, n, m, parts)))
+        _backward("_csr", "ToWeights", n * parts, block, (*arrays, *int32s(rows, n, m, parts)))
     if grad_spikes is not None:
         warps = -(-rows // PER_THREAD) * n
         blocks = -(-warps * WARP // MOST_THREADS)
-        args = (*arrays, *_sizes(rows, n, m, 1))
+        args = (*arrays, *int32s(rows, n, m, 1))
         _backward("_csr", "ToSpikes", blocks, MOST_THREADS, args)
 
 
@@ -93,7 +95,3 @@ def _sum_tiles(rows, columns):
 
 def _blocks(items):
     return min(items, MOST_BLOCKS)
-
-
-def _sizes(*sizes):
-    return tuple(np.int32(size) for size in sizes)
