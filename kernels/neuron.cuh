@@ -3,11 +3,6 @@
 
 #include "prelude.cuh"
 
-constexpr float TINY = 1e-30f;
-
-// Zero in place of what has decayed below TINY: subnormal numbers never arise.
-DEVICE float cut(float x) { return fabsf(x) < TINY ? 0.0f : x; }
-
 constexpr int32 MOST_COEFFICIENTS = 6;
 
 // What is the same for all neurons; passed by value.

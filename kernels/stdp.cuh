@@ -13,11 +13,8 @@ struct STDP {
     int32 multiplicative;
     int32 nearest;
 
-    // A trace after the decay of one step; subnormal numbers never arise.
-    static DEVICE float decayed(float trace, float decay) {
-        const float x = decay * trace;
-        return fabsf(x) < 1e-30f ? 0.0f : x;
-    }
+    // A trace after the decay of one step.
+    static DEVICE float decayed(float trace, float decay) { return cut(decay * trace); }
 
     DEVICE float jumped(float trace, bool fired) const {
         if (!fired) return trace;
@@ -34,16 +31,16 @@ struct STDP {
         return a_plus * decayed(trace_pre, decay_pre);
     }
 
-    DEVICE float cut(float weight) const {
+    DEVICE float bounded(float weight) const {
         weight = weight < w_min ? w_min : weight;
         return weight > w_max ? w_max : weight;
     }
 
     DEVICE float depressed(float weight, float change) const {
-        return cut(weight - (multiplicative ? change * (weight - w_min) : change));
+        return bounded(weight - (multiplicative ? change * (weight - w_min) : change));
     }
 
     DEVICE float potentiated(float weight, float change) const {
-        return cut(weight + (multiplicative ? change * (w_max - weight) : change));
+        return bounded(weight + (multiplicative ? change * (w_max - weight) : change));
     }
 };

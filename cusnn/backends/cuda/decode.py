@@ -1,8 +1,7 @@
 """Spikes as values: how many, and when the first."""
 
-import numpy as np
-
 from cusnn import driver
+from cusnn.backends.cuda.arguments import int32s
 
 INSTANTIATIONS = {
     "decode_count.cu": ("decode_count",),
@@ -21,5 +20,5 @@ def decode_first_spike(spikes, steps):
 
 
 def launch(kernel, spikes, output):
-    args = (spikes, output, *(np.int32(size) for size in spikes.shape))
+    args = (spikes, output, *int32s(*spikes.shape))
     driver.launch(f"{kernel}.cu", kernel, -(-output.size // PER_BLOCK), BLOCK, args)

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 
 from cusnn import driver
+from cusnn.backends.cuda.arguments import int32s
 
 MODELS = ("LIF", "CubaLIF")
 SURROGATES = (
@@ -44,7 +45,7 @@ def neuron_forward(
     args = (
         *(current, state, final_state, spikes, packed, checkpoints),
         *_numbers(coefficients, current),
-        *_sizes(interval, steps, batch, n, words, row_threads),
+        *int32s(interval, steps, batch, n, words, row_threads),
     )
     kernel = f"neuron_forward<{coefficients.model}>"
     driver.launch("neuron_forward.cu", kernel, -(-batch * row_threads // BLOCK), BLOCK, args)
@@ -69,17 +70,13 @@ def neuron_backward(
         *(grad_current, grad_state, grad_coefficients),
         *_numbers(coefficients, current),
         np.array(tuple(surrogate.values), SURROGATE)[()],
-        *_sizes(detach_reset, interval, steps, batch, n),
+        *int32s(detach_reset, interval, steps, batch, n),
     )
     rows = 2 if grad_coefficients is None else 3
     shared = rows * interval * BLOCK * np.dtype(np.float32).itemsize
     kernel = f"neuron_backward<{coefficients.model}, {surrogate.kind}>"
     grid = -(-batch * n // BLOCK)
     driver.launch("neuron_backward.cu", kernel, grid, BLOCK, args, shared=shared)
-
-
-def _sizes(*sizes):
-    return tuple(np.int32(size) for size in sizes)
 
 
 def _numbers(coefficients, like):

@@ -1,8 +1,7 @@
 """Spikes as bytes, as bits and as lists of indices."""
 
-import numpy as np
-
 from cusnn import driver
+from cusnn.backends.cuda.arguments import int32s
 
 INSTANTIATIONS = {
     "spike_pack.cu": ("spike_pack",),
@@ -15,21 +14,17 @@ PER_THREAD = 8  # COMPACT_PASSES of compact.cuh
 
 
 def spike_pack(spikes, packed):
-    args = (spikes, packed, *_sizes(*spikes.shape, packed.shape[1]))
+    args = (spikes, packed, *int32s(*spikes.shape, packed.shape[1]))
     driver.launch("spike_pack.cu", "spike_pack", -(-packed.size // BLOCK), BLOCK, args)
 
 
 def spike_unpack(packed, spikes):
-    args = (packed, spikes, *_sizes(*spikes.shape, packed.shape[1]))
+    args = (packed, spikes, *int32s(*spikes.shape, packed.shape[1]))
     driver.launch("spike_unpack.cu", "spike_unpack", -(-packed.size // BLOCK), BLOCK, args)
 
 
 def spike_compact(spikes, indices, counts):
     rows, n = spikes.shape
     block = min(MOST_THREADS, 32 * max(1, -(-n // (32 * PER_THREAD))))
-    args = (spikes, indices, counts, *_sizes(rows, n))
+    args = (spikes, indices, counts, *int32s(rows, n))
     driver.launch("spike_compact.cu", "spike_compact", rows, block, args)
-
-
-def _sizes(*sizes):
-    return tuple(np.int32(size) for size in sizes)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from cusnn import driver
+from cusnn.backends.cuda.arguments import int32s
 
 INSTANTIATIONS = {
     "stdp_step.cu": ("stdp_step", "stdp_traces"),
@@ -26,7 +27,7 @@ def stdp_step(spikes_pre, spikes_post, trace_pre, trace_post, weights, coefficie
     chunks = -(-m // COLUMNS)
     rows = min(MOST_ROWS, max(FEWEST_ROWS, n * chunks // ENOUGH_BLOCKS))
     args = (spikes_pre, spikes_post, trace_pre, trace_post, weights)
-    args += (np.int32(n), np.int32(m), np.int32(rows), rule)
+    args += (*int32s(n, m, rows), rule)
     driver.launch("stdp_step.cu", "stdp_step", (-(-n // rows), chunks), BLOCK, args)
     move_traces(spikes_pre, spikes_post, trace_pre, trace_post, rule)
 
@@ -38,7 +39,7 @@ def stdp_step_csr(
     rule = rule_struct(coefficients)
     lanes = BLOCK if weights.size > LONG_ROW * n else 32
     args = (spikes_pre, spikes_post, indptr, indices, trace_pre, trace_post, weights)
-    args += (np.int32(n), np.int32(m), np.int32(lanes), rule)
+    args += (*int32s(n, m, lanes), rule)
     grid = min(MOST_BLOCKS, -(-n * lanes // BLOCK)) if weights.size else 0
     driver.launch("stdp_step_csr.cu", "stdp_step_csr", grid, BLOCK, args)
     move_traces(spikes_pre, spikes_post, trace_pre, trace_post, rule)
@@ -46,7 +47,7 @@ def stdp_step_csr(
 
 def move_traces(spikes_pre, spikes_post, trace_pre, trace_post, rule):
     n, m = spikes_pre.size, spikes_post.size
-    args = (spikes_pre, spikes_post, trace_pre, trace_post, np.int32(n), np.int32(m), rule)
+    args = (spikes_pre, spikes_post, trace_pre, trace_post, *int32s(n, m), rule)
     driver.launch("stdp_step.cu", "stdp_traces", -(-(n + m) // BLOCK), BLOCK, args)
 
 
