@@ -1,6 +1,7 @@
 """Every instantiation compiles through NVRTC, for every architecture, with production options."""
 
 import importlib
+import re
 import struct
 
 import numpy as np
@@ -37,6 +38,78 @@ def test_compiles(source, room, architecture):
     assert len(set(names.values())) == len(kernels)
     for name in names.values():
         assert name.encode() in cubin
+
+
+# On Hopper, with 65,536 registers and 227 KB of shared memory for the blocks of a multiprocessor.
+# Neurons wait for memory: 64 registers let 1024 threads take turns.
+REGISTERS = {"neuron_forward": 64}
+MOST_REGISTERS = 96
+MOST_SHARED = 16 * 1024  # static; a launch may add some, of the size that it needs
+
+
+def resources(nvrtc, source, kernels):
+    """What the assembler says of each kernel: (mangled name, stack, spills, registers, shared)."""
+    headers = driver.headers()
+    program = nvrtc.createProgram(
+        driver.read_source(source),
+        source,
+        [text.encode() for text in headers.values()],
+        [name.encode() for name in headers],
+    )
+    try:
+        for kernel in kernels:
+            nvrtc.addNameExpression(program, kernel)
+        options = (*driver.OPTIONS, "--gpu-architecture=sm_90", "--ptxas-options=-v")
+        nvrtc.compileProgram(program, options)
+        log = nvrtc.getProgramLog(program)
+    finally:
+        nvrtc.destroyProgram(program)
+    pattern = (
+        r"Compiling entry function '(\w+)'.*?(\d+) bytes stack frame, (\d+) bytes spill stores"
+        r".*?Used (\d+) registers(?:[^\n]*?(\d+) bytes smem)?"
+    )
+    found = re.findall(pattern, log, re.DOTALL)
+    return [(name, *(int(number or 0) for number in numbers)) for name, *numbers in found]
+
+
+@pytest.mark.parametrize(("source", "room"), SOURCES)
+def test_registers_and_shared_memory(nvrtc, source, room):
+    kernels = expressions(source, room)
+    found = resources(nvrtc, source, kernels)
+    assert len(found) == len(kernels)
+    for name, stack, spills, registers, shared in found:
+        most = REGISTERS.get(source.removesuffix(".cu"), MOST_REGISTERS)
+        assert (stack, spills) == (0, 0), name
+        assert 0 < registers <= most, (name, registers)
+        assert shared <= MOST_SHARED, (name, shared)
+
+
+def test_what_the_assembler_says_is_read(nvrtc, monkeypatch):
+    """A kernel with shared memory, an array on its stack, and more live numbers than registers."""
+    text = """
+    __global__ void __launch_bounds__(1024) greedy(float* x, int n) {
+        __shared__ float corner[10];
+        float kept[100], more[8];
+        for (int k = 0; k < 8; k++) more[k] = x[k];
+        corner[threadIdx.x % 10] = more[n];
+        __syncthreads();
+#pragma unroll
+        for (int k = 0; k < 100; k++) kept[k] = x[k * n];
+        for (int t = 0; t < n; t++) {
+#pragma unroll
+            for (int k = 0; k < 100; k++) kept[k] = kept[k] * kept[(k + 1) % 100];
+        }
+#pragma unroll
+        for (int k = 0; k < 100; k++) x[k * n] = kept[k] + corner[n];
+    }
+    """
+    monkeypatch.setattr(driver, "read_source", lambda source: text)
+    ((name, stack, spills, registers, shared),) = resources(nvrtc, "greedy.cu", ("greedy",))
+    assert "greedy" in name
+    assert stack >= 32
+    assert spills > 0
+    assert 32 < registers <= 64
+    assert shared == 40
 
 
 @pytest.mark.usefixtures("nvrtc")
