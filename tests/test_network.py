@@ -283,6 +283,14 @@ LINK = FixedTotalNumber(5)
         (lambda: Network(()), ValueError, "at least one population"),
         (lambda: Network((PAIR[0], PAIR[0])), ValueError, "'A'.*more than once"),
         (lambda: Network("AB"), TypeError, "populations must be Population objects"),
+        (lambda: Network(None), TypeError, "populations must be a tuple of Population objects"),
+        (lambda: Projection("A", "B", LINK, 1.0, -1.0), ValueError, "delay must be positive, got"),
+        (lambda: Projection("A", "B", LINK, 1.0, 0), ValueError, "delay must be positive, got"),
+        (
+            lambda: Projection("A", "B", FromList([0], [0], delays=[-0.1]), 1.0, 1.0),
+            ValueError,
+            "delays must be positive, got -0.1 ms",
+        ),
         (lambda: Network(PAIR, dt=0.0), ValueError, "dt must be positive"),
         (lambda: Network(PAIR, dt=0.3), ValueError, "t_refractory=2.0 ms must be a multiple"),
         (lambda: Network(PAIR, seed=2**32), ValueError, "seed must lie below"),
@@ -290,7 +298,7 @@ LINK = FixedTotalNumber(5)
         (
             lambda: network(Projection("A", "C", LINK, 1.0, 1.0)),
             ValueError,
-            "'A' -> 'C': no population 'C', there are 'A', 'B'",
+            "^Projection 'A' -> 'C': no population 'C', there are 'A', 'B'$",
         ),
         (
             lambda: network(stimuli=(PoissonInput("C", 1.0, 1, 1.0),)),

@@ -19,7 +19,7 @@ from cusnn.network import (
     Projection,
 )
 from cusnn.neurons import LIF, CubaLIF
-from cusnn.simulation import Result, Simulation, default_threads, memory_estimate, simulate
+from cusnn.simulation import Result, Simulation, default_threads, memory_estimate, plan, simulate
 
 ONCE = LIF(tau_mem=1e6, v_threshold=1.0, v_reset=0.0, t_refractory=1000.0, input="voltage")
 
@@ -468,7 +468,7 @@ def test_an_empty_stretch():
     ("call", "error", "text"),
     [
         (lambda: Simulation("net"), TypeError, "network must be a Network"),
-        (lambda: Simulation(busy(), threads=0), ValueError, "threads must be an integer of at"),
+        (lambda: Simulation(busy(), threads=0), ValueError, "threads must be an integer of 1"),
         (lambda: Simulation(busy(), threads=True), ValueError, "threads must be an integer"),
         (lambda: Simulation(busy(), threads=1.5), ValueError, "threads must be an integer"),
         (lambda: Simulation(busy(), backend="cuda"), ValueError, "does not run on CUDA yet"),
@@ -498,3 +498,43 @@ def test_bad_durations(duration, text):
     with pytest.raises(ValueError, match=text):
         simulation.run(duration)
     assert simulation.step == 0
+
+
+def test_too_many_synapses_for_a_neuron():
+    """The cause is named: neither the weights nor the logarithm of a negative number."""
+    for number in (10**9, 10**10, 10**11):
+        net = Network(
+            (Population(10, CubaLIF(), "E"),),
+            (Projection("E", "E", FixedTotalNumber(number), 1.0, 1.0),),
+        )
+        with pytest.raises(ValueError, match=r"'E': too many synapses per neuron: \d+,"):
+            plan.plan(net)
+        assert memory_estimate(net) > 4 * number
+
+
+def test_advice_on_memory_names_the_smaller_backend(monkeypatch):
+    net = Network(
+        (Population(1000, CubaLIF(), "E"),),
+        (Projection("E", "E", FixedTotalNumber(10**8), 1.0, 1.0),),
+    )
+    monkeypatch.setattr(simulate, "available_bytes", lambda: 10**9)
+    with pytest.raises(MemoryError, match=r"take backend numba, which needs 0\.6\d GB$"):
+        Simulation(net, backend="numpy", threads=1)
+
+
+def test_no_network_and_absurd_numbers_of_threads(monkeypatch):
+    monkeypatch.setattr(simulate, "default_threads", lambda *_: 2)
+    for make in (Simulation, memory_estimate):
+        with pytest.raises(TypeError, match=f"{make.__name__}: network must be a Network, got"):
+            make(None)
+        with pytest.raises(ValueError, match=f"{make.__name__}: threads must be .* 1 to 256, got"):
+            make(busy(), threads=257)
+    monkeypatch.setattr(simulate, "default_threads", lambda *_: 100)
+    assert simulate.most_threads() == 400
+
+
+def test_a_simulation_says_what_it_is():
+    simulation = Simulation(busy(), backend="numpy", threads=1)
+    simulation.run(0.2)
+    for text in ("neurons and", "backend 'numpy', threads 1, at 0.2 ms"):
+        assert text in repr(simulation)

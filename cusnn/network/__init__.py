@@ -131,6 +131,11 @@ class Projection:
         for name in ("weight", "delay"):
             value = distribution(self.owner, name, getattr(self, name))
             object.__setattr__(self, name, value)
+        listed = getattr(self.connector, "delays", None)
+        if listed is None and isinstance(self.delay, float) and self.delay <= 0:
+            raise ValueError(f"{self.owner}: delay must be positive, got {self.delay} ms")
+        if listed is not None and listed.size and listed.min() <= 0:
+            raise ValueError(f"{self.owner}: delays must be positive, got {listed.min()} ms")
 
     @property
     def owner(self) -> str:
@@ -259,6 +264,8 @@ class Network:
         return projection.connector.count(pre.size, post.size)
 
     def _check(self, projection: Projection) -> None:
+        for label in (projection.pre, projection.post):
+            self.index(label, projection.owner)
         try:
             self.synapses(projection)
         except ValueError as error:
@@ -295,7 +302,12 @@ def _label(owner: str, value) -> str:
 
 
 def _entries(name: str, kind: type, value) -> tuple:
-    entries = (value,) if isinstance(value, kind) else tuple(value)
+    try:
+        entries = (value,) if isinstance(value, kind) else tuple(value)
+    except TypeError:
+        raise TypeError(
+            f"Network: {name} must be a tuple of {kind.__name__} objects, got {value!r}"
+        ) from None
     for entry in entries:
         if not isinstance(entry, kind):
             raise TypeError(f"Network: {name} must be {kind.__name__} objects, got {entry!r}")

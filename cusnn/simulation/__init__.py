@@ -19,6 +19,7 @@
     result.save("spikes.npz"); Result.load("spikes.npz")
 
     memory_estimate(network, backend=None, threads=None)              # bytes, nothing built
+    default_threads(network), most_threads()                          # used, and allowed
 
 Errors are ValueError, TypeError, or MemoryError where the network does not fit; Ctrl-C raises
 KeyboardInterrupt between two calls of the engine, and ``simulation.result()`` then has the spikes
@@ -26,6 +27,11 @@ so far.
 """
 
 from cusnn.simulation.result import Result
-from cusnn.simulation.simulate import Simulation, default_threads, memory_estimate
+from cusnn.simulation.simulate import (
+    Simulation,
+    default_threads,
+    memory_estimate,
+    most_threads,
+)
 
-__all__ = ["Result", "Simulation", "default_threads", "memory_estimate"]
+__all__ = ["Result", "Simulation", "default_threads", "memory_estimate", "most_threads"]

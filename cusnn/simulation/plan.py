@@ -30,6 +30,7 @@ CONSTANT, NORMAL, UNIFORM, LISTED = range(4)
 # No deviate that 32 bits can give lies further from the mean than this many sd.
 LARGEST_DEVIATE = 6.7
 FEWEST_LEVELS = 64
+MOST_SYNAPSES = 2**31 // FEWEST_LEVELS
 # Where a unit of weight would leave float32.
 LEAST_EXPONENT = -100
 LARGEST_POISSON_MEAN = 1000.0
@@ -60,8 +61,8 @@ def plan(network: Network) -> Plan:
 
     Raises:
         ValueError: delays of more than 32,767 steps, a Poisson input of more than 1,000 spikes per
-            neuron and step, or weights so unequal that 16 bits leave the small ones fewer than
-            64 levels.
+            neuron and step, more synapses onto a neuron than 32-bit sums take, or weights so
+            unequal that 16 bits leave the small ones fewer than 64 levels.
     """
     poisson = [_poisson_thresholds(network, stimulus) for stimulus in network.stimuli]
     delays = [_delay_table(network, projection) for projection in network.projections]
@@ -76,6 +77,11 @@ def plan(network: Network) -> Plan:
         shortest=min((table.shortest for table in delays), default=1),
         scales=scales,
     )
+
+
+def longest_delay(network: Network) -> int:
+    """Longest delay of a network, in steps."""
+    return max((_delay_table(network, p).longest for p in network.projections), default=1)
 
 
 @dataclass(frozen=True)
@@ -234,6 +240,8 @@ def _scale(network: Network, position: int, poisson) -> float:
         for projection, (low, high, _) in zip(incoming, ranges, strict=True)
     ] + [(count, stimulus.weight, stimulus.weight) for stimulus, count in stimuli]
     number = sum(count for count, _, _ in terms)
+    if number >= 2**31 - 1:
+        raise _too_many(label, number)
     total = max(
         sum(count * max(0.0, -low) for count, low, _ in terms),
         sum(count * max(0.0, high) for count, _, high in terms),
@@ -250,6 +258,8 @@ def _scale(network: Network, position: int, poisson) -> float:
         owner, size = max(sizes, key=lambda pair: pair[1])
         raise ValueError(f"{owner}: weights of {size:g} are too large")
     for owner, size in sizes:
+        if 0 < size * scale < FEWEST_LEVELS and number > MOST_SYNAPSES:
+            raise _too_many(label, number)
         if 0 < size * scale < FEWEST_LEVELS:
             raise ValueError(
                 f"{owner}: weights of {size:g} get only {size * scale:.3g} of the integer levels "
@@ -257,6 +267,13 @@ def _scale(network: Network, position: int, poisson) -> float:
                 f"{largest:g}, the largest possible sum {total:g}. Make them less unequal"
             )
     return scale
+
+
+def _too_many(label: str, number: float) -> ValueError:
+    return ValueError(
+        f"Population {label!r}: too many synapses per neuron: {number:,.0f} inputs may reach one "
+        f"in a step, at most about {MOST_SYNAPSES:,} fit the sums of 32 bits"
+    )
 
 
 def _build_tables(network: Network, scales, delays) -> dict[str, np.ndarray]:

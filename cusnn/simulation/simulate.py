@@ -14,7 +14,7 @@ from cusnn.network import Network, Population
 from cusnn.neurons import LIF
 from cusnn.ops import network as engine
 from cusnn.simulation.memory import available_bytes, engine_bytes
-from cusnn.simulation.plan import Plan, plan
+from cusnn.simulation.plan import longest_delay, plan
 from cusnn.simulation.result import Result
 
 # Steps per call of the engine grow until a call takes so long; Ctrl-C and progress wait for it.
@@ -24,6 +24,8 @@ CALLS_PER_TRIAL = 20
 ROOM_FOR_SPIKES = 2**18
 NEURONS_PER_THREAD = 2048
 LONGEST_INTERVAL = 16
+# Threads that anybody may ask for, and threads per core where that is more.
+MANY_THREADS, MANY_PER_CORE = 256, 4
 
 
 def default_threads(network: Network | None = None) -> int:
@@ -40,6 +42,11 @@ def default_threads(network: Network | None = None) -> int:
     return min(cores, max(1, network.size // NEURONS_PER_THREAD))
 
 
+def most_threads() -> int:
+    """Largest number of threads that ``Simulation`` takes."""
+    return max(MANY_THREADS, MANY_PER_CORE * default_threads())
+
+
 def memory_estimate(
     network: Network, *, backend: str | None = None, threads: int | None = None
 ) -> int:
@@ -48,9 +55,16 @@ def memory_estimate(
     Args:
         network: the description.
         backend, threads: as for ``Simulation``.
+
+    Raises:
+        TypeError, ValueError: as ``Simulation``.
     """
+    _check_network("memory_estimate", network)
     name = engine.chosen_backend(backend)
-    return _estimate(network, plan(network), name, _tiles(network, _threads(network, threads)))
+    tiles = _tiles(network, _threads("memory_estimate", network, threads))
+    return engine_bytes(
+        network.n_synapses, network.size, tiles, longest_delay(network), reference=name == "numpy"
+    )
 
 
 class Simulation:
@@ -73,20 +87,19 @@ class Simulation:
 
     Raises:
         TypeError: ``network`` is no Network.
-        ValueError: an unknown backend, or a network that the engine cannot represent.
+        ValueError: an unknown backend, more threads than ``most_threads()``, or a network that
+            the engine cannot represent.
         MemoryError: the network needs more memory than there is.
     """
 
     def __init__(self, network: Network, *, backend: str | None = None, threads: int | None = None):
-        if not isinstance(network, Network):
-            raise TypeError(f"Simulation: network must be a Network, got {network!r}")
+        _check_network("Simulation", network)
         self.network, self.backend = network, engine.chosen_backend(backend)
-        self.threads = _threads(network, threads)
+        self.threads = _threads("Simulation", network, threads)
         self._pace = _Pace(self.threads, free=threads is None)
-        self._plan = plan(network)
         self._tiles = _tiles(network, self.threads)
-        self.memory = _estimate(network, self._plan, self.backend, self._tiles)
-        _check_memory(network, self._plan, self.memory)
+        self.memory = _checked_memory(network, self.backend, self.threads)
+        self._plan = plan(network)
         self.compile_s = _compile(self.backend, self.threads, self._tiles)
         started, cpu_started = time.perf_counter(), time.process_time()
         built = engine.network_build(
@@ -110,6 +123,13 @@ class Simulation:
         self.reset()
         self.build_s = time.perf_counter() - started
         self.build_cpu_s = time.process_time() - cpu_started
+
+    def __repr__(self) -> str:
+        return (
+            f"<Simulation of {self.network.size:,} neurons and {self._plan.n_synapses:,} synapses, "
+            f"backend {self.backend!r}, threads {self.threads}, "
+            f"at {self.step * self.network.dt:g} ms>"
+        )
 
     def reset(self) -> None:
         """Back to time zero: voltages as at the start, no spikes; the synapses stay."""
@@ -271,11 +291,19 @@ class _Pace:
             self._steps = max(self._steps // 2, 1)
 
 
-def _threads(network: Network, threads: int | None) -> int:
+def _check_network(owner: str, network) -> None:
+    if not isinstance(network, Network):
+        raise TypeError(f"{owner}: network must be a Network, got {network!r}")
+
+
+def _threads(owner: str, network: Network, threads: int | None) -> int:
     if threads is None:
         return default_threads(network)
-    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
-        raise ValueError(f"Simulation: threads must be an integer of at least 1, got {threads!r}")
+    whole = hasattr(threads, "__index__") and not isinstance(threads, bool)
+    if not whole or not 1 <= threads <= most_threads():
+        raise ValueError(
+            f"{owner}: threads must be an integer of 1 to {most_threads()}, got {threads!r}"
+        )
     return int(threads)
 
 
@@ -303,20 +331,21 @@ def _compile(backend: str, threads: int, tiles: int) -> float:
     return time.perf_counter() - started
 
 
-def _estimate(network: Network, planned: Plan, backend: str, tiles: int) -> int:
-    return engine_bytes(
-        planned.n_synapses, network.size, tiles, planned.longest, reference=backend == "numpy"
-    )
-
-
-def _check_memory(network: Network, planned: Plan, needed: int) -> None:
+def _checked_memory(network: Network, backend: str, threads: int) -> int:
+    """Bytes estimated; MemoryError with advice where there are not so many."""
+    needed = memory_estimate(network, backend=backend, threads=threads)
     available = available_bytes()
-    if available is not None and needed > available:
-        raise MemoryError(
-            f"Simulation: {network.size:,} neurons and {planned.n_synapses:,} synapses need "
-            f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are available; take a smaller scale, "
-            f"fewer threads or shorter delays"
-        )
+    if available is None or needed <= available:
+        return needed
+    advice = "take a smaller scale, fewer threads or shorter delays"
+    if backend == "numpy":
+        compiled = memory_estimate(network, backend="numba", threads=threads)
+        advice = f"take backend numba, which needs {compiled / 1e9:.2f} GB"
+        advice += ", and a smaller scale" if compiled > available else ""
+    raise MemoryError(
+        f"Simulation: {network.size:,} neurons and {network.n_synapses:,} synapses need "
+        f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are available; {advice}"
+    )
 
 
 @contextlib.contextmanager
