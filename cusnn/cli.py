@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 import traceback
@@ -22,6 +23,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typer.core import TyperGroup
 
 from cusnn import __version__
 
@@ -31,9 +33,32 @@ FAILED, INTERRUPTED = 2, 130
 # For the space that results need: spikes per neuron and second (the microcircuit fires at 3), and
 # bytes per spike before compression.
 RATE_AT_MOST, BYTES_PER_SPIKE = 10.0, 12
+# A scale at which single settings are tried.
+SMALL = 0.01
+# Code from the cache is loaded in less.
+SECONDS_TO_COMPILE = 5.0
+
+
+class _Group(TyperGroup):
+    """Whatever goes wrong, also while help is printed, is one line on stderr and an exit code."""
+
+    def main(self, *args, **kwargs):
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            _stderr().print("[yellow]interrupted; nothing was written[/]")
+            code = INTERRUPTED
+        except Exception as error:
+            code = _failed(error, debug=bool(os.environ.get("CUSNN_DEBUG")))
+        _close_stdout()
+        sys.exit(code or 0)
+
 
 app = typer.Typer(
     name="cusnn",
+    cls=_Group,
     help="Spiking neural networks: simulate published models, see what this machine offers.",
     no_args_is_help=True,
     add_completion=False,
@@ -70,19 +95,44 @@ def _common(
 @contextlib.contextmanager
 def _one_line_errors(debug: bool):
     """What the library refuses becomes one line on stderr and exit code 2; Ctrl-C, 130."""
-    from cusnn.driver import DriverError
-
     try:
         yield
     except KeyboardInterrupt:
-        _stderr().print("[yellow]interrupted; nothing more was written[/]")
+        _stderr().print("[yellow]interrupted; nothing was written[/]")
         raise typer.Exit(INTERRUPTED) from None
-    except (ValueError, TypeError, MemoryError, OSError, ImportError, DriverError) as error:
-        if debug:
-            traceback.print_exc()
-        text = " ".join(str(error).split()) or type(error).__name__
-        _stderr().print(f"[bold red]error:[/] {_escape(text)}", soft_wrap=True, highlight=False)
-        raise typer.Exit(FAILED) from None
+    except typer.Exit:
+        raise
+    except Exception as error:
+        raise typer.Exit(_failed(error, debug)) from None
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    """Say on stderr, in one line, what went wrong; the exit code."""
+    from cusnn.driver import DriverError
+
+    expected = (ValueError, TypeError, MemoryError, OSError, ImportError, DriverError)
+    if debug:
+        traceback.print_exception(error)
+    # Errors of the command line itself: typer's own, or those of click, whichever it brings.
+    of_usage = hasattr(error, "format_message")
+    text = " ".join((error.format_message() if of_usage else str(error)).split())
+    if of_usage and not text:
+        return FAILED  # no command was given, and help has been printed
+    if not (of_usage or isinstance(error, expected)):
+        text = f"{type(error).__name__}: {text}"
+        text += "" if debug else "; --debug shows where it happened"
+    text = text or type(error).__name__
+    _stderr().print(f"[bold red]error:[/] {_escape(text)}", soft_wrap=True, highlight=False)
+    return FAILED
+
+
+def _close_stdout() -> None:
+    """Where what was printed cannot be written, have Python not try again when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @models_app.command("microcircuit")
@@ -122,7 +172,8 @@ def microcircuit(
     Writes spikes.npz, raster.png and summary.json.
     """
     with _one_line_errors(debug):
-        order = _Order(scale, time_ms, warmup, dt, drive, seed, _backend(backend), threads, out)
+        chosen = _backend(backend.lower())
+        order = _Order(scale, time_ms, warmup, dt, drive.lower(), seed, chosen, threads, out)
         code = _run_microcircuit(order)
     if code:
         raise typer.Exit(code)
@@ -138,10 +189,10 @@ def info(
         from cusnn.info import collect
 
         found = collect()
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-    else:
-        _print_info(found)
+        if as_json:
+            typer.echo(json.dumps(found, indent=2))
+        else:
+            _print_info(found)
 
 
 @dataclass(frozen=True)
@@ -190,22 +241,26 @@ def _backend(name: str) -> str:
         raise ValueError(
             "--backend cuda: the network engine does not run on CUDA yet; take --backend numba"
         )
+    if name != "numpy" and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise ValueError(
+            "NUMBA_DISABLE_JIT is set, so that nothing can be compiled; unset it, or take "
+            "--backend numpy for small networks"
+        )
     return "numba" if name == "auto" else name
 
 
 def _run_microcircuit(order: _Order) -> int:
     """Everything between the checked command line and the exit code."""
-    from cusnn import models
     from cusnn.simulation import Simulation
 
     console = Console()
-    network = models.microcircuit(order.scale, drive=order.drive, dt=order.dt, seed=order.seed)
+    network = _network(order)
     _check_times(order)
     _check_folder(order, network.size)
     _announce(console, order, network)
     started = time.perf_counter()
     with _progress(console) as progress:
-        progress.add_task("building (the first run also compiles)", total=None, note="")
+        progress.add_task("compiling and building", total=None, note="")
         simulation = Simulation(network, backend=order.backend, threads=order.threads)
     run = _simulate(console, order, simulation)
     summary = _summary(order, network, simulation, run)
@@ -213,6 +268,24 @@ def _run_microcircuit(order: _Order) -> int:
     _print_speed(console, summary, time.perf_counter() - started)
     _write(console, order, run, summary)
     return INTERRUPTED if run.interrupted else 0
+
+
+def _network(order: _Order):
+    """The network; what the library refuses comes back with the flag that is to blame."""
+    from cusnn import models
+
+    for flag, value, advice in (
+        ("scale", order.scale, ""),
+        ("drive", order.drive, ""),
+        ("dt", order.dt, "; take 0.1, 0.05 or 0.02"),
+        ("seed", order.seed, ""),
+    ):
+        try:
+            models.microcircuit(**{"scale": SMALL, flag: value})
+        except (ValueError, TypeError) as error:
+            _, _, text = str(error).partition(": ")
+            raise ValueError(f"--{flag} {value}: {text}{advice}") from None
+    return models.microcircuit(order.scale, drive=order.drive, dt=order.dt, seed=order.seed)
 
 
 def _check_times(order: _Order) -> None:
@@ -224,12 +297,18 @@ def _check_times(order: _Order) -> None:
         steps = round(value / order.dt)
         if abs(steps * order.dt - value) > 1e-6 * order.dt:
             raise ValueError(f"{name} must be a multiple of --dt {order.dt:g} ms, got {value:g}")
-    if order.threads is not None and order.threads < 1:
-        raise ValueError(f"--threads must be at least 1, got {order.threads}")
+    from cusnn.simulation import most_threads
+
+    if order.threads is not None and not 1 <= order.threads <= most_threads():
+        raise ValueError(f"--threads must be 1 to {most_threads()}, got {order.threads}")
 
 
 def _check_folder(order: _Order, n_neurons: int) -> None:
     """Make the folder, write a byte, and look at the free space, before anything takes long."""
+    for path in (order.out, *order.out.parents):
+        if path.exists() and not path.is_dir():
+            reason = f"cannot write to {order.out}: {path} is not a folder"
+            raise OSError(f"{reason}; take another --out")
     try:
         order.out.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=order.out, prefix=".probe-") as probe:
@@ -243,7 +322,7 @@ def _check_folder(order: _Order, n_neurons: int) -> None:
     if free < needed:
         raise OSError(
             f"--out {order.out}: {free / 1e6:.1f} MB are free there, the results may need "
-            f"{needed / 1e6:.1f} MB; take another folder"
+            f"{needed / 1e6:.1f} MB; take a shorter --time, or a folder with more room"
         )
 
 
@@ -255,7 +334,7 @@ def _announce(console: Console, order: _Order, network) -> None:
     from cusnn import models
     from cusnn.simulation import default_threads, memory_estimate
 
-    n_threads = order.threads or default_threads()
+    n_threads = order.threads or default_threads(network)
     memory = memory_estimate(network, backend=order.backend, threads=order.threads)
     console.print(
         f"[bold]Cortical microcircuit[/] (Potjans and Diesmann 2014) at scale {order.scale:g}: "
@@ -296,11 +375,9 @@ def _simulate(console: Console, order: _Order, simulation) -> _Run:
     total = order.warmup + order.time_ms
     before, interrupted = None, False
     try:
-        console.print(f"built in {simulation.build_s:.1f} s")
+        console.print(_built(simulation), soft_wrap=True)
         with _progress(console) as progress:
-            task = progress.add_task(
-                "simulating", total=total, note="(the first run also compiles)"
-            )
+            task = progress.add_task("simulating", total=total, note="")
 
             def show(done: float, offset: float) -> None:
                 note = f"{offset + done:,.0f} of {total:,.0f} ms"
@@ -324,11 +401,20 @@ def _simulate(console: Console, order: _Order, simulation) -> _Run:
     return _Run(result, interrupted, before.duration, wall_s, events)
 
 
+def _built(simulation) -> str:
+    built = f"built in {_seconds(simulation.build_s)}"
+    if simulation.backend == "numpy":
+        return built
+    if simulation.compile_s < SECONDS_TO_COMPILE:
+        return f"{built}, compiled code loaded in {_seconds(simulation.compile_s)}"
+    return f"compiled in {_seconds(simulation.compile_s)} (once; kept in the cache), {built}"
+
+
 def _summary(order: _Order, network, simulation, run: _Run) -> dict:
     """All figures of a run, as ``summary.json`` holds them."""
     from cusnn import info
 
-    result, wall_s, events = run.result, run.wall_s, run.events
+    wall_s, events = run.wall_s, run.events
     return {
         "model": "microcircuit",
         "interrupted": run.interrupted,
@@ -345,12 +431,13 @@ def _summary(order: _Order, network, simulation, run: _Run) -> dict:
         "network": {"neurons": network.size, "synapses": network.n_synapses},
         "populations": _population_figures(order, network, run),
         "performance": {
+            "compile_s": simulation.compile_s,
             "build_s": simulation.build_s,
             "left_out_ms": run.skip_ms,
             "measured_ms": run.measured_ms,
             "measured_wall_s": wall_s,
             "real_time_factor": _ratio(wall_s * 1000.0, run.measured_ms),
-            "spikes": int(result.steps.size),
+            "spikes": int(_kept(order, run).sum()),
             "synaptic_events": int(events),
             "synaptic_events_per_s": _ratio(events, wall_s),
             "ns_per_synaptic_event": _ratio(1e9 * wall_s, events),
@@ -363,13 +450,18 @@ def _summary(order: _Order, network, simulation, run: _Run) -> dict:
     }
 
 
+def _kept(order: _Order, run: _Run):
+    """Which spikes come after the time that is left out, bool [n]."""
+    return run.result.steps * order.dt >= run.skip_ms - 0.5 * order.dt
+
+
 def _population_figures(order: _Order, network, run: _Run) -> dict:
     import numpy as np
 
     from cusnn import analysis, models
 
     result = run.result
-    kept = result.steps * order.dt >= run.skip_ms - 0.5 * order.dt
+    kept = _kept(order, run)
     cv = analysis.cv_isi(result.times[kept], result.neurons[kept], network.size)
     rates = result.rates(run.skip_ms) if run.measured_ms > 0 else {}
     known = models.microcircuit_rates(order.scale, order.drive)
@@ -424,25 +516,38 @@ def _print_table(console: Console, summary: dict) -> None:
 def _print_speed(console: Console, summary: dict, total_s: float) -> None:
     speed = summary["performance"]
     rows = {
-        "real-time factor": f"{_number(speed['real_time_factor'], '.3g')} "
-        f"({speed['measured_wall_s']:.2f} s for {speed['measured_ms']:g} ms of model time)",
+        "real-time factor": f"{_digits(speed['real_time_factor'])} "
+        f"({_seconds(speed['measured_wall_s'])} for {speed['measured_ms']:g} ms of model time)",
         "synaptic events": f"{_number(speed['synaptic_events_per_s'], ',.0f')} per second, "
         f"{_number(speed['ns_per_synaptic_event'], '.2f')} ns each",
         "spikes": f"{speed['spikes']:,}",
-        "build": f"{speed['build_s']:.1f} s; {total_s:.1f} s with everything",
+        "build": f"{_seconds(speed['build_s'])}; {_seconds(total_s)} with everything",
         "peak memory": _gigabytes(speed["peak_memory_bytes"]),
     }
-    if speed["left_out_ms"] == 0:
-        rows["real-time factor"] += ", compilation included where there was any"
     console.print(_pairs(rows))
 
 
 def _write(console: Console, order: _Order, run: _Run, summary: dict) -> None:
     """spikes.npz, summary.json, raster.png; each whole or not at all."""
+    written: list[str] = []
+    try:
+        _write_files(console, order, run, summary, written)
+    except KeyboardInterrupt:
+        if not written:
+            raise
+        names = ", ".join(written)
+        _stderr().print(f"[yellow]interrupted; only {names} was written[/]", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+    console.print(f"wrote {', '.join(written)} to {_escape(order.out)}", soft_wrap=True)
+
+
+def _write_files(console: Console, order: _Order, run: _Run, summary: dict, written: list) -> None:
+    """Write one after the other, and note in ``written`` what is there."""
     text = json.dumps(summary, indent=2) + "\n"
     _write_file(order.out / "spikes.npz", run.result.save)
+    written.append("spikes.npz")
     _write_file(order.out / "summary.json", lambda path: path.write_text(text, encoding="utf-8"))
-    written = ["spikes.npz", "summary.json"]
+    written.append("summary.json")
     try:
         figure = _figure(run, summary)
     except ImportError as error:
@@ -451,7 +556,6 @@ def _write(console: Console, order: _Order, run: _Run, summary: dict) -> None:
     else:
         _write_file(order.out / "raster.png", lambda path: figure.savefig(path, format="png"))
         written.insert(1, "raster.png")
-    console.print(f"wrote {', '.join(written)} to {_escape(order.out)}", soft_wrap=True)
 
 
 def _figure(run: _Run, summary: dict):
@@ -503,7 +607,8 @@ def _print_info(found: dict) -> None:
     layer = "OpenMP" if threads["openmp"] else f"no OpenMP ({threads['why_not']})"
     if threads["chosen_by_user"]:
         layer += f", NUMBA_THREADING_LAYER={threads['chosen_by_user']}"
-    rows["Numba threads"] = "; ".join(filter(None, (layer, threads["advice"])))
+    notes = (layer, threads["advice"], threads["processes"])
+    rows["Numba threads"] = "; ".join(filter(None, notes))
     rows["GPU"] = _gpu_text(gpu)
     rows["cache, CUDA"], rows["cache, Numba"] = found["caches"]["cubins"], found["caches"]["numba"]
     console.print(_pairs(rows))
@@ -537,6 +642,15 @@ def _pairs(rows: dict[str, str]) -> Table:
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
+
+
+def _digits(value: float | None) -> str:
+    """Three digits, or all of a large number."""
+    return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _seconds(value: float) -> str:
+    return f"{_digits(value)} s"
 
 
 def _gigabytes(n_bytes: int | None) -> str:

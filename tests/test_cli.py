@@ -124,7 +124,8 @@ def test_summary_holds_all_figures(finished):
     assert summary["populations"]["L6I"]["nest_rate_hz"] is None
     speed = summary["performance"]
     assert speed["measured_ms"] == pytest.approx(12.0)
-    assert speed["spikes"] == spikes.steps.size
+    assert 0 < speed["spikes"] == np.count_nonzero(spikes.steps >= 30) < spikes.steps.size
+    assert speed["compile_s"] < 5
     again = Simulation(models.microcircuit(0.02), backend="numpy", threads=1)
     again.run(3.0)
     assert speed["synaptic_events"] == again.run(12.0).events < spikes.events
@@ -174,25 +175,33 @@ def test_direct_current_at_a_small_scale_warns(tmp_path):
     assert result.exit_code == 0
     assert "warning" in result.output
     assert "L23E, L23I, L4E, L4I, L5E, L5I, L6E, L6I" in result.output
-    assert "compilation included" in result.output
 
 
 def test_auto_is_numba(monkeypatch, tmp_path):
-    class Stop(Exception):
-        pass
-
     def simulation(network, *, backend, threads):
-        raise Stop(f"{backend} {threads}")
+        raise ValueError(f"{backend} {threads}")
 
     monkeypatch.setattr("cusnn.simulation.Simulation", simulation)
-    result = call("run", "microcircuit", "--scale", "0.01", "--out", tmp_path)
-    assert str(result.exception) == "numba None"
+    monkeypatch.setattr("cusnn.simulation.simulate.default_threads", lambda network=None: 7)
+    monkeypatch.setattr("cusnn.simulation.default_threads", lambda network: network.size // 200)
+    for words in ((), ("--backend", "NUMBA", "--drive", "Poisson")):
+        result = call("run", "microcircuit", "--scale", "0.01", "--out", tmp_path, *words)
+        assert "backend numba, 3 threads" in result.output
+        assert refused(result) == "error: numba None"
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--scale", "0"), "scale must be above 0 and at most 1, got 0"),
+        (("--scale", "0"), "--scale 0.0: scale must be above 0 and at most 1, got 0"),
+        (("--threads", "1000000"), "got 1000000"),
+        (("--dt", "0.03"), "--dt 0.03: "),
+        (("--dt", "0.03"), "take 0.1, 0.05 or 0.02"),
+        (("--time", "1e12"), "take a shorter --time, or a folder with more room"),
+        (("--scale", "abc"), "Invalid value for '--scale'"),
+        (("--scala", "1"), "No such option: --scala"),
+        (("--seed", "-1"), "--seed -1: seed must"),
+        (("--drive", "ac"), "--drive ac: drive must"),
         (("--scale", "-1"), "at most 1, got -1"),
         (("--scale", "1.5"), "at most 1, got 1.5"),
         (("--scale", "nan"), "at most 1, got nan"),
@@ -207,7 +216,7 @@ def test_auto_is_numba(monkeypatch, tmp_path):
         (("--time", "0.25"), "--time must be a multiple of --dt 0.1"),
         (("--time", "1e12"), "MB are free there"),
         (("--warmup", "-1"), "--warmup must be a number of ms, at least 0"),
-        (("--threads", "0"), "--threads must be at least 1"),
+        (("--threads", "0"), "--threads must be 1 to "),
         (("--seed", "-1"), "seed must be at least 0"),
         (("--seed", "4294967296"), "seed must lie below 2**32"),
         (("--backend", "torch"), "--backend must be one of auto, numba, numpy, cuda, got 'torch'"),
@@ -243,7 +252,8 @@ def test_cuda_with_a_gpu(monkeypatch, tmp_path):
 
 def test_too_little_memory(monkeypatch, tmp_path):
     monkeypatch.setattr(simulate, "available_bytes", lambda: 1_000_000)
-    assert "are available; take a smaller scale" in refused(run_tiny(tmp_path))
+    line = refused(run_tiny(tmp_path))
+    assert "are available; take backend numba, which needs 0.25 GB, and a smaller scale" in line
 
 
 def test_errors_of_the_driver_are_one_line(monkeypatch, tmp_path):
@@ -266,7 +276,7 @@ def test_folder_that_is_a_file(tmp_path):
     path = tmp_path / "file"
     path.write_text("mine")
     for out in (path, path / "below"):
-        assert f"cannot write to {out}" in refused(run_tiny(out))
+        assert f"cannot write to {out}: {path} is not a folder" in refused(run_tiny(out))
     assert path.read_text() == "mine"
 
 
@@ -296,6 +306,43 @@ def test_disk_that_fills_up_while_writing(monkeypatch, tmp_path, name):
     assert f"cannot write to {tmp_path / name}: No space left on device" in refused(result)
     assert (tmp_path / name).read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("info",), ("run", "--help"), ("--version",)])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device /dev/full")
+def test_output_that_cannot_be_written(arguments):
+    with open("/dev/full", "w") as full, start(*arguments, out=full) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2, errors
+    assert errors == "error: [Errno 28] No space left on device\n"
+
+
+def test_errors_that_nobody_expected_name_debug(monkeypatch, tmp_path):
+    def broken(*_, **__):
+        raise RuntimeError("cannot cache function 'f':\nno locator")
+
+    monkeypatch.setattr("cusnn.simulation.Simulation", broken)
+    line = refused(run_tiny(tmp_path))
+    assert line.startswith("error: RuntimeError: cannot cache function 'f': no locator; --debug")
+    assert "Traceback" in run_tiny(tmp_path, "--debug").output
+
+
+def test_numba_that_may_not_compile(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    assert "take --backend numpy" in refused(run_tiny(tmp_path, "--backend", "auto"))
+    assert run_tiny(tmp_path).exit_code == 0
+
+
+def test_compilation_is_told_apart_from_loading():
+    class Built:
+        backend, build_s, compile_s = "numba", 0.25, 36.2
+
+    assert cli._built(Built) == "compiled in 36.2 s (once; kept in the cache), built in 0.25 s"
+    Built.compile_s = 0.5
+    assert cli._built(Built) == "built in 0.25 s, compiled code loaded in 0.5 s"
+    assert [cli._digits(x) for x in (None, 0.00321, 12.34, 1234.5)] == [
+        *("-", "0.00321", "12.3", "1,234"),
+    ]
 
 
 def test_disk_quota(tmp_path):
@@ -358,7 +405,7 @@ def test_ctrl_c_while_building(monkeypatch, tmp_path):
     monkeypatch.setattr("cusnn.simulation.Simulation", interrupted)
     result = run_tiny(tmp_path)
     assert result.exit_code == 130
-    assert "nothing more was written" in result.output
+    assert "interrupted; nothing was written" in result.output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -373,11 +420,44 @@ def test_ctrl_c_while_writing(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def start(*arguments, **settings):
+def test_ctrl_c_between_files(monkeypatch, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_figure", interrupted)
+    result = run_tiny(tmp_path)
+    assert result.exit_code == 130
+    assert "interrupted; only spikes.npz, summary.json was written" in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["spikes.npz", "summary.json"]
+
+
+def test_ctrl_c_while_importing():
+    code = (
+        "import builtins, runpy, sys\n"
+        "load = builtins.__import__\n"
+        "def interrupted(name, *rest, **named):\n"
+        "    if name == 'typer':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return load(name, *rest, **named)\n"
+        "builtins.__import__ = interrupted\n"
+        "runpy.run_module('cusnn', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted; nothing was written\n"
+
+
+def start(*arguments, out=subprocess.PIPE, **settings):
     return subprocess.Popen(
         [sys.executable, "-m", "cusnn", *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
+        stdout=out,
         stderr=subprocess.PIPE,
         text=True,
         **settings,
@@ -443,9 +523,7 @@ def test_every_flag_is_documented():
     "arguments", [("run", "macrocircuit"), ("fly",), ("run", "microcircuit", "x")]
 )
 def test_unknown_words(arguments):
-    result = call(*arguments)
-    assert result.exit_code == 2
-    assert "Traceback" not in result.output
+    refused(call(*arguments))
 
 
 def test_info_as_json():
