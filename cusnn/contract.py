@@ -10,6 +10,7 @@ row. Equal letters are equal sizes.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -292,6 +293,10 @@ def _check_array(op: Op, arg: Arg, array) -> None:
         raise TypeError(
             f"{op.name}: {arg.name} must be an array {expected}, got {type(array).__name__}"
         )
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{op.name}: {arg.name} must be an array {expected}, got a masked one; pass .filled()"
+        )
     if array.dtype != np.dtype(arg.dtype):
         raise TypeError(
             f"{op.name}: {arg.name} must be {expected}, got {array.dtype} "
@@ -358,6 +363,9 @@ def allocate(op: Op, xp, sizes: dict[str, int], skip: tuple[str, ...] = (), **gi
         sizes: size of every axis.
         skip: optional outputs that are not wanted; they come back as None.
         given: outputs that the caller brought, used as they are after a check.
+
+    Raises:
+        MemoryError: an output for which there is no memory.
     """
     outputs = {}
     for arg in op.args:
@@ -369,8 +377,19 @@ def allocate(op: Op, xp, sizes: dict[str, int], skip: tuple[str, ...] = (), **gi
         elif arg.name in skip:
             outputs[arg.name] = None
         else:
-            outputs[arg.name] = xp.empty(shape(arg, sizes), dtype=arg.dtype)
+            outputs[arg.name] = new(op.name, arg.name, xp.empty, shape(arg, sizes), arg.dtype)
     return outputs
+
+
+def new(owner: str, name: str, make, lengths: tuple[int, ...], dtype: str):
+    """``make(lengths, dtype)``; a MemoryError that says of what where there is no room."""
+    try:
+        return make(lengths, dtype=dtype)
+    except (MemoryError, ValueError) as error:
+        gigabytes = math.prod(lengths) * np.dtype(dtype).itemsize / 1e9
+        raise MemoryError(
+            f"{owner}: no memory for {name}, {dtype} {list(lengths)}, {gigabytes:,.2f} GB"
+        ) from error
 
 
 def bytes_moved(op: Op, sizes: dict[str, int], skip: tuple[str, ...] = ()) -> int:

@@ -12,6 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
+__all__ = ["LIF", "MODELS", "RESETS", "Coefficients", "CubaLIF"]
+
 RESETS = ("hard", "soft", "none")
 # The refractory counter is a float32, which counts without gaps up to here.
 MOST_STEPS = 2**24
@@ -37,8 +39,13 @@ class Coefficients:
 
 def _checked(owner: str, name: str, value, *, positive: bool = False):
     """A float, or a read-only float64 array [N]; raises ValueError for anything else."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{owner}: {name} must not be a masked array; pass its .filled()")
     try:
-        array = np.asarray(value, dtype=np.float64)
+        array = np.asarray(value)
+        if array.dtype.kind in "SU":
+            raise TypeError
+        array = array.astype(np.float64)
     except (TypeError, ValueError):
         raise ValueError(
             f"{owner}: {name} must be a number or an array [N], got {value!r}"
@@ -124,9 +131,14 @@ class _Parameters:
             value = _checked(owner, field.name, value, positive=field.name in self.positive)
             object.__setattr__(self, field.name, value)
         if not isinstance(self.t_refractory, float) or self.t_refractory < 0:
-            raise ValueError(f"{owner}: t_refractory must be one number >= 0, in ms")
+            raise ValueError(
+                f"{owner}: t_refractory must be one number >= 0, in ms, got {self.t_refractory}"
+            )
         if self.reset != "none" and np.any(np.asarray(self.v_reset) >= self.v_threshold):
-            raise ValueError(f"{owner}: v_reset must lie below v_threshold")
+            raise ValueError(
+                f"{owner}: v_reset must lie below v_threshold, "
+                f"got {self.v_reset} and {self.v_threshold}"
+            )
         self.size  # noqa: B018  raises where arrays differ in length
 
     @property
@@ -158,7 +170,9 @@ def _decay(dt: float, tau, integration: str):
     if integration == "exact":
         return np.exp(-dt / np.asarray(tau))
     if np.any(dt / np.asarray(tau) > 1):
-        raise ValueError(f"integration='euler' needs dt <= every time constant, got dt={dt} ms")
+        raise ValueError(
+            f"LIF: integration='euler' needs dt <= every time constant, got dt={dt} ms"
+        )
     return 1.0 - dt / np.asarray(tau)
 
 

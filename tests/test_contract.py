@@ -258,3 +258,18 @@ def test_memory_of_a_gpu_is_told_by_pointers():
     contract.check_memory(op, **apart, product=array(160, 8))
     with pytest.raises(ValueError, match="product shares memory with weights"):
         contract.check_memory(op, **apart, product=array(156, 8))
+
+
+def test_no_memory_names_the_operation_and_the_array():
+    op = contract.OPS["decode_count"]
+    text = r"^decode_count: no memory for counts, int32 \[1048576, 1099511627776\], 4,6\d\d,\d{3},"
+    with pytest.raises(MemoryError, match=text):
+        contract.allocate(op, np, {"T": 1, "B": 2**20, "N": 2**40})
+    with pytest.raises(MemoryError, match="no memory for counts"):  # more bytes than 64 bits count
+        contract.allocate(op, np, {"T": 1, "B": 2**31, "N": 2**40})
+
+
+def test_masked_arrays_are_refused():
+    spikes = np.ma.masked_array(np.zeros((1, 2, 3), np.uint8))
+    with pytest.raises(TypeError, match=r"spikes must be an array uint8 \[T, B, N\], got a masked"):
+        contract.check(contract.OPS["decode_count"], spikes=spikes)

@@ -562,3 +562,19 @@ GRAD = np.zeros((2, 4), np.float32)
 def test_bad_input(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_weights_of_scipy_beyond_float32():
+    with pytest.raises(ValueError, match=r"weights must lie in float32's range, got -1e\+39"):
+        CSR.from_scipy(scipy.sparse.csr_array(np.array([[0.0, 1.0], [-1e39, 2.0]])))
+    kept = CSR.from_scipy(scipy.sparse.csr_array(np.array([[np.inf, 3e38]])))
+    assert kept.weights.tolist() == [np.inf, np.float32(3e38)]
+
+
+def test_no_memory_for_a_product():
+    spikes = np.zeros((2**20, 1), np.uint8)
+    weights = CSR(
+        np.zeros(2, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32), (1, 2**31 - 1)
+    )
+    with pytest.raises(MemoryError, match=r"^spike_matmul_csr: no memory for product, float32"):
+        cusnn.spike_matmul(spikes, weights)

@@ -469,3 +469,10 @@ def test_overflow_is_named():
 def test_bad_input(call, error, text):
     with pytest.raises(error, match=text):
         call(cusnn.neuron_forward)
+
+
+def test_out_of_another_kind():
+    current = np.zeros((1, 1, 2), np.float32)
+    state = cusnn.initial_state(LIF(), (1, 2))
+    with pytest.raises(TypeError, match="out must be a NeuronForward, got ndarray"):
+        cusnn.neuron_forward(current, state, LIF(), out=current)

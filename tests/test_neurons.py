@@ -202,3 +202,28 @@ def test_dt_may_be_any_number():
 
 def test_euler_step_as_long_as_the_time_constant():
     assert numbers(LIF(tau_mem=2.0, integration="euler"), 2.0)["decay"] == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: initial_state(LIF(), (1,)), TypeError, r"must be \(B, N\), two integers, got \(1"),
+        (lambda: initial_state(LIF(), 4), TypeError, "two integers, got 4"),
+        (lambda: initial_state(LIF(), (1, 2.0)), TypeError, "two integers, got"),
+        (lambda: initial_state(LIF(), (1, -4)), ValueError, r"must not be negative, got \(1, -4\)"),
+        (lambda: initial_state(LIF(), (2**20, 2**40)), MemoryError, "^initial_state: no memory"),
+        (lambda: LIF(v_reset=2), ValueError, "v_reset must lie below v_threshold, got 2.0 and 1.0"),
+        (lambda: LIF(t_refractory=-1), ValueError, "number >= 0, in ms, got -1.0"),
+        (lambda: LIF(tau_mem="20"), ValueError, "tau_mem must be a number .* got '20'"),
+        (lambda: LIF(tau_mem=["1", "2"]), ValueError, "tau_mem must be a number"),
+        (lambda: LIF(tau_mem=np.ma.masked_array([1.0, 2.0])), ValueError, "masked array"),
+        (
+            lambda: LIF(tau_mem=1.0, integration="euler").coefficients(2.0),
+            ValueError,
+            "^LIF: integration='euler' needs",
+        ),
+    ],
+)
+def test_what_was_got_is_told(call, error, text):
+    with pytest.raises(error, match=text):
+        call()

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import cusnn
 from cusnn import contract, dispatch
@@ -487,3 +488,11 @@ def test_csr_of_another_shape():
     numpy_arrays = SimpleNamespace(array=np.array)
     with pytest.raises(ValueError, match=r"shape \[3, 5\].*N=3 and M=4"):
         cusnn.stdp_step(**arguments(weights=make_csr(numpy_arrays, parts, (3, 5))))
+
+
+def test_a_matrix_of_scipy_is_named_with_what_to_do():
+    matrix = scipy.sparse.csr_array((3, 4), dtype=np.float32)
+    pre, post = np.zeros(3, np.uint8), np.zeros(4, np.uint8)
+    traces = np.zeros(3, np.float32), np.zeros(4, np.float32)
+    with pytest.raises(TypeError, match=r"weights is a csr_array; convert it with CSR.from_scipy"):
+        cusnn.stdp_step(pre, post, *traces, matrix, cusnn.STDP())

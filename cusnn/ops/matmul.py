@@ -78,7 +78,7 @@ class CSR:
 
         Raises:
             TypeError: no sparse matrix, or one of complex numbers.
-            ValueError: not two axes.
+            ValueError: not two axes, or a weight beyond the range of float32.
         """
         if not hasattr(matrix, "tocsr"):
             raise TypeError(f"CSR: expected a SciPy sparse matrix, got {type(matrix).__name__}")
@@ -91,7 +91,7 @@ class CSR:
         return cls(
             matrix.indptr.astype("int64"),
             matrix.indices.astype("int32"),
-            matrix.data.astype("float32"),
+            _rounded(matrix.data),
             matrix.shape,
         )
 
@@ -214,6 +214,17 @@ def _weights(name: str, weights) -> tuple[contract.Op, dict, dict]:
             f"{name}: weights is a {type(weights).__name__}; convert it with CSR.from_scipy"
         )
     return contract.OPS[name], {"weights": weights}, {}
+
+
+def _rounded(data):
+    """As float32; ValueError where that makes a finite number infinite."""
+    xp = sys.modules[dispatch.array_library(data)]
+    with np.errstate(over="ignore"):
+        weights = data.astype("float32")
+    lost = xp.isfinite(data) & ~xp.isfinite(weights)
+    if bool(lost.any()):
+        raise ValueError(f"CSR: weights must lie in float32's range, got {data[lost][0]:g}")
+    return weights
 
 
 def _checked_shape(shape) -> tuple[int, int]:

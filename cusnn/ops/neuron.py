@@ -56,12 +56,18 @@ def initial_state(neuron, shape: tuple[int, int], xp=np):
 
     Returns:
         float32 [S, B, N].
+
+    Raises:
+        TypeError: no neuron, or a shape that is not two integers.
+        ValueError: a negative size, or one that is not that of the neuron's parameters.
+        MemoryError: no room for so many.
     """
     _check_neuron("initial_state", neuron)
-    batch, n = shape
+    batch, n = _two_sizes(shape)
     if neuron.size not in (None, n):
         raise ValueError(f"initial_state: the neuron has parameters for {neuron.size}, not {n}")
-    state = xp.zeros((len(neuron.state), batch, n), dtype="float32")
+    lengths = (len(neuron.state), batch, n)
+    state = contract.new("initial_state", "the state", xp.zeros, lengths, "float32")
     state[0] = xp.asarray(neuron.v_leak, dtype="float32")
     return state
 
@@ -107,6 +113,8 @@ def neuron_forward(
         TypeError: arrays of another dtype or of several libraries.
     """
     op = contract.OPS["neuron_forward"]
+    if out is not None and not isinstance(out, NeuronForward):
+        raise TypeError(f"{op.name}: out must be a NeuronForward, got {type(out).__name__}")
     sizes, coefficients = _sizes_and_coefficients(
         op, neuron, dt, interval, current=current, state=state
     )
@@ -226,6 +234,15 @@ def neuron_backward(
         outputs["grad_state"],
         _by_name(neuron, outputs["grad_coefficients"]),
     )
+
+
+def _two_sizes(shape) -> tuple[int, int]:
+    pair = isinstance(shape, (tuple, list)) and len(shape) == 2
+    if not pair or not all(isinstance(size, (int, np.integer)) for size in shape):
+        raise TypeError(f"initial_state: shape must be (B, N), two integers, got {shape!r}")
+    if min(shape) < 0:
+        raise ValueError(f"initial_state: shape must not be negative, got {shape!r}")
+    return int(shape[0]), int(shape[1])
 
 
 def _sizes_and_coefficients(op, neuron, dt, interval, **arrays):

@@ -50,6 +50,10 @@ def stdp_step(
     Source: Morrison, Diesmann and Gerstner (2008), doi:10.1007/s00422-008-0233-1.
     """
     is_csr = isinstance(weights, CSR)
+    if hasattr(weights, "tocsr"):
+        raise TypeError(
+            f"stdp_step: weights is a {type(weights).__name__}; convert it with CSR.from_scipy"
+        )
     op = contract.OPS["stdp_step_csr" if is_csr else "stdp_step"]
     arrays = {
         "spikes_pre": spikes_pre,
