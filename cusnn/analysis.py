@@ -9,6 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
+__all__ = [
+    "correlation",
+    "cv_isi",
+    "fano_factor",
+    "inter_spike_intervals",
+    "pairs",
+    "rates",
+    "spike_counts",
+]
+
 # A time that lies this share of a bin below an edge belongs to the bin above: 3 * 0.1 is not 0.3.
 EDGE = 1e-6
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+__all__ = ["DEPENDENCES", "PAIRINGS", "STDP", "STDPCoefficients"]
+
 DEPENDENCES = ("additive", "multiplicative")
 PAIRINGS = ("all_to_all", "nearest")
 

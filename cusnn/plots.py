@@ -11,6 +11,8 @@ import numpy as np
 
 from cusnn import analysis
 
+__all__ = ["activity", "colour", "distributions", "population_rate", "pretty", "raster", "rates"]
+
 INSTALL_HINT = 'plots need matplotlib: pip install "cusnn[plot]"'
 EXCITATORY, INHIBITORY, INK, GRID = "#2a5d8f", "#cf3f4f", "#333333", "#d9d9d9"
 

@@ -21,6 +21,32 @@ from typing import ClassVar
 
 import numpy as np
 
+__all__ = [
+    "S2NN",
+    "ATan",
+    "CappedReciprocal",
+    "Circ",
+    "Exponential",
+    "FastSigmoid",
+    "Gaussian",
+    "MultiGaussian",
+    "PeriodicExponential",
+    "Power",
+    "Preset",
+    "Reciprocal",
+    "Rectangle",
+    "Sigmoid",
+    "SparseFastSigmoid",
+    "Step",
+    "StraightThrough",
+    "Surrogate",
+    "SurrogateCoefficients",
+    "Tanh",
+    "Triangle",
+    "preset",
+    "presets",
+]
+
 MOST_POWER = 15
 _SQRT_2 = math.sqrt(2.0)
 _SQRT_2_PI = math.sqrt(2.0 * math.pi)
@@ -754,7 +780,7 @@ def preset(library: str, name: str, **parameters: float) -> Surrogate:
 
     Args:
         library: as in ``presets()``; "exodus" is "sinabs".
-        name: the library's name for it, as in ``presets()``.
+        name: the library's name for it, as in ``presets()``; of both, the case does not matter.
         parameters: the library's parameters; those left out have its defaults.
 
     Returns:
@@ -769,7 +795,7 @@ def preset(library: str, name: str, **parameters: float) -> Surrogate:
     065a3b45, sinabs 904eb89, exodus 641ccda, rockpool 42cee1c, lava-dl d825ac5, spyx 38374e9,
     oddities included; ``Preset.note`` names those.
     """
-    key = (_ALIASES.get(library, library), name)
+    key = _key_of(library, name)
     if key in _UNSUPPORTED:
         raise ValueError(f"preset {library} {name}: {_UNSUPPORTED[key]}")
     if key not in _PRESETS:
@@ -789,6 +815,15 @@ def preset(library: str, name: str, **parameters: float) -> Surrogate:
     except (ValueError, ZeroDivisionError) as error:
         given = ", ".join(f"{parameter}={value}" for parameter, value in values.items())
         raise ValueError(f"preset {library} {name} with {given}: {error}") from None
+
+
+def _key_of(library: str, name: str) -> tuple[str, str]:
+    """The key as it stands in the tables, or the words as given where there is none."""
+    lower = str(library).lower()
+    key = (_ALIASES.get(lower, lower), str(name))
+    known = [*_PRESETS, *_UNSUPPORTED]
+    same = [k for k in known if k[0] == key[0] and k[1].lower() == key[1].lower()]
+    return key if key in known or not same else same[0]
 
 
 def presets() -> tuple[Preset, ...]:

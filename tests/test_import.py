@@ -40,3 +40,16 @@ def test_numpy_arrays_never_load_cupy():
         "print('cupy' in sys.modules, 'numba' in sys.modules)"
     )
     assert run_python(code) == "False False"
+
+
+def test_modules_say_what_is_public():
+    code = (
+        "import importlib, types\n"
+        "for name in ('analysis', 'neurons', 'plasticity', 'plots', 'surrogates'):\n"
+        "    module = importlib.import_module(f'cusnn.{name}')\n"
+        "    own = [n for n, v in vars(module).items() if not n.startswith('_')\n"
+        "           and getattr(v, '__module__', None) == module.__name__]\n"
+        "    assert set(own) <= set(module.__all__), (name, own)\n"
+        "    assert all(hasattr(module, n) for n in module.__all__), name\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

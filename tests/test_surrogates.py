@@ -545,3 +545,12 @@ def test_exponential_at_its_ends():
     assert e[0] == e[1] == 1.0
     assert e[2] == pytest.approx(np.exp(-87.0), rel=1e-6)
     assert (e[3:] == 0.0).all()
+
+
+def test_presets_in_any_case():
+    for entry in surrogates.presets():
+        if None in entry.parameters.values():
+            continue
+        same = surrogates.preset(entry.library, entry.name)
+        assert surrogates.preset(entry.library.upper(), entry.name.swapcase()) == same
+    assert surrogates.preset("snnTorch", "ATan") == surrogates.preset("snntorch", "atan")
