@@ -5,6 +5,7 @@
 The sanitizers' runtime must be loaded before Python, hence a process of its own.
 """
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import emulator
 
 TESTS = Path(__file__).resolve().parent
 DEFAULT = ["-q", "-x", "-k", "emulated and not slow", "-p", "no:cacheprovider", str(TESTS)]
+if importlib.util.find_spec("xdist"):
+    DEFAULT += ["-n", "auto"]
 
 
 def main() -> int:

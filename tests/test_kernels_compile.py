@@ -137,6 +137,7 @@ def test_cache_key_holds_headers(monkeypatch, tmp_path):
 
 def test_launch_without_gpu_says_what_to_do(monkeypatch):
     monkeypatch.setattr(driver, "unavailable", lambda: "no CUDA GPU was found; ...")
+    driver._cupy.cache_clear()
     with pytest.raises(driver.DriverError, match="no CUDA GPU was found"):
         driver.launch("spike_pack.cu", "spike_pack", 1, 32, ())
 
