@@ -37,6 +37,7 @@ RATE_AT_MOST, BYTES_PER_SPIKE = 10.0, 12
 SMALL = 0.01
 # Code from the cache is loaded in less.
 SECONDS_TO_COMPILE = 5.0
+CACHE_HINT = "to keep compiled code, let CUSNN_CACHE name a folder that can be written"
 
 
 class _Group(TyperGroup):
@@ -407,7 +408,10 @@ def _built(simulation) -> str:
         return built
     if simulation.compile_s < SECONDS_TO_COMPILE:
         return f"{built}, compiled code loaded in {_seconds(simulation.compile_s)}"
-    return f"compiled in {_seconds(simulation.compile_s)} (once; kept in the cache), {built}"
+    from cusnn import info
+
+    kept = "once; kept in the cache" if info.numba_cache_lasts() else f"not kept; {CACHE_HINT}"
+    return f"compiled in {_seconds(simulation.compile_s)} ({kept}), {built}"
 
 
 def _summary(order: _Order, network, simulation, run: _Run) -> dict:
@@ -611,6 +615,8 @@ def _print_info(found: dict) -> None:
     rows["Numba threads"] = "; ".join(filter(None, notes))
     rows["GPU"] = _gpu_text(gpu)
     rows["cache, CUDA"], rows["cache, Numba"] = found["caches"]["cubins"], found["caches"]["numba"]
+    if not found["caches"]["numba_lasts"]:
+        rows["cache, Numba"] += f" for this process alone; {CACHE_HINT}"
     console.print(_pairs(rows))
 
 

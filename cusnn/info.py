@@ -44,7 +44,11 @@ def collect() -> dict:
         "host": host(),
         "threads": threading_layer(),
         "gpu": gpu(),
-        "caches": {"cubins": str(driver.cache_folder()), "numba": numba_cache()},
+        "caches": {
+            "cubins": str(driver.cache_folder()),
+            "numba": numba_cache(),
+            "numba_lasts": numba_cache_lasts(),
+        },
     }
 
 
@@ -115,6 +119,11 @@ def threading_layer() -> dict:
 def numba_cache() -> str:
     """Where compiled CPU code is kept."""
     return str(importlib.import_module("cusnn.backends.numba_cpu.cache").folder())
+
+
+def numba_cache_lasts() -> bool:
+    """Whether later processes find compiled CPU code; not where its folder cannot be written."""
+    return Path(numba_cache()).name.startswith("numba-")
 
 
 def gpu() -> dict:
