@@ -360,6 +360,7 @@ def _interrupt(process: subprocess.Popen, patience: float = 10.0) -> None:
         process.wait(patience)
     except subprocess.TimeoutExpired:
         _end(process)
+        process.wait()
 
 
 def child_environment() -> dict[str, str]:
