@@ -47,7 +47,8 @@ class _Group(TyperGroup):
         kwargs["standalone_mode"] = False
         try:
             code = super().main(*args, **kwargs)
-            sys.stdout.flush()
+            if not code:
+                sys.stdout.flush()
         except KeyboardInterrupt:
             _stderr().print("[yellow]interrupted; nothing was written[/]")
             code = INTERRUPTED

@@ -460,7 +460,8 @@ def test_ctrl_c_while_importing():
 def start(*arguments, out=subprocess.PIPE, **settings):
     return subprocess.Popen(
         [sys.executable, "-m", "cusnn", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # Empty counts as unset: output is buffered, as it is for users.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
         stdout=out,
         stderr=subprocess.PIPE,
         text=True,
