@@ -439,7 +439,7 @@ def test_run_tests_runs_pytest():
     """One test that needs no GPU, in a process of its own."""
     found = gpu.run_tests("test_null_pointer_has_pointer_size", 60.0)
     assert found["status"] == "passed", found
-    assert found["counts"] == {"passed": 1, "failed": 0, "skipped": 0}
+    assert (found["counts"]["passed"], found["counts"]["failed"]) == (1, 0)
 
 
 def test_run_child_ends_what_hangs():

@@ -1,16 +1,25 @@
 """Every notebook runs from top to bottom in a fresh kernel, and is committed without outputs."""
 
 import base64
+import importlib
 from pathlib import Path
 
 import pytest
+from conftest import REQUIRED
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
-nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
-nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
-pytest.importorskip("ipykernel", reason="ipykernel is not installed")
+
+def needed(name):
+    """A module; without it the tests here are skipped, or fail where CUSNN_REQUIRE says so."""
+    if "notebook" in REQUIRED:
+        return importlib.import_module(name)
+    return pytest.importorskip(name, reason=f"{name} is not installed")
+
+
+nbformat, nbclient = needed("nbformat"), needed("nbclient")
+needed("ipykernel")
 
 
 def by_name(path):

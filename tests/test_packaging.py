@@ -1,17 +1,21 @@
 """The wheel holds every module and every kernel, and nothing else."""
 
+import importlib.util
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import skip
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
 def wheel_names(tmp_path_factory):
+    if importlib.util.find_spec("build") is None:
+        skip("build", "the package build is not installed")
     folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "source"
     tracked = subprocess.run(

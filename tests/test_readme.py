@@ -10,8 +10,10 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 
 
-def test_there_are_examples():
+def test_nothing_is_left_to_fill_in():
     assert len(EXAMPLES) == 2
+    assert "@@" not in TEXT
+    assert "TODO" not in TEXT
 
 
 @pytest.mark.parametrize("code", EXAMPLES, ids=lambda code: code.split("\n", 1)[0])
