@@ -337,11 +337,11 @@ def test_compilation_is_told_apart_from_loading(monkeypatch):
     class Built:
         backend, build_s, compile_s = "numba", 0.25, 36.2
 
-    monkeypatch.setattr(info, "numba_cache", lambda: "/tmp/numba-abc")
+    monkeypatch.setattr(info, "numba_cache", lambda: "/scratch/numba-abc")
     assert cli._built(Built) == "compiled in 36.2 s (once; kept in the cache), built in 0.25 s"
-    monkeypatch.setattr(info, "numba_cache", lambda: "/tmp/cusnn-xyz")
+    monkeypatch.setattr(info, "numba_cache", lambda: "/scratch/cusnn-xyz")
     assert cli._built(Built).startswith("compiled in 36.2 s (not kept; to keep compiled code, let")
-    assert "/tmp/cusnn-xyz for this process alone" in " ".join(call("info").output.split())
+    assert "/scratch/cusnn-xyz for this process alone" in " ".join(call("info").output.split())
     Built.compile_s = 0.5
     assert cli._built(Built) == "built in 0.25 s, compiled code loaded in 0.5 s"
     assert [cli._digits(x) for x in (None, 0.00321, 12.34, 1234.5)] == [
