@@ -1,5 +1,6 @@
 """What the README prints runs, and the files that it names are there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "benchmarks" / "results"
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 
 
@@ -36,3 +38,28 @@ def test_named_files_exist():
     assert named
     for name in named:
         assert (ROOT / name).exists(), name
+
+
+def test_rates_are_those_of_the_result_file():
+    summaries = json.loads((RESULTS / "microcircuit_rates.json").read_text())["summary"]
+    (full,) = (s for s in summaries if (s["scale"], s["drive"]) == (1.0, "poisson"))
+    for label, found in full["populations"].items():
+        name = label.replace("L23", "L2/3")
+        expected = (
+            f"| {name[:-1]} {name[-1]} | {found['mean_hz']:.3f} ± {found['sd_hz']:.3f} "
+            f"| {found['published']['rate_hz']:.3f} | {found['nest']['rate_hz']:.3f} |"
+        )
+        assert expected in TEXT
+        assert found["published"]["inside"]
+        assert found["nest"]["inside"]
+
+
+def test_speed_is_that_of_the_result_file():
+    for run in json.loads((RESULTS / "microcircuit_speed.json").read_text()):
+        drive = {"dc": "direct current", "poisson": "Poisson"}[run["settings"]["drive"]]
+        speed = run["performance"]
+        expected = (
+            f"| {drive} | {speed['build_s']:.1f} s | {speed['measured_wall_s']:.2f} s "
+            f"| {speed['ns_per_synaptic_event']:.1f} ns | {speed['peak_memory_bytes'] / 1e9:.2f} GB |"
+        )
+        assert expected in TEXT
