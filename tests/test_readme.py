@@ -60,6 +60,7 @@ def test_speed_is_that_of_the_result_file():
         speed = run["performance"]
         expected = (
             f"| {drive} | {speed['build_s']:.1f} s | {speed['measured_wall_s']:.2f} s "
-            f"| {speed['ns_per_synaptic_event']:.1f} ns | {speed['peak_memory_bytes'] / 1e9:.2f} GB |"
+            f"| {speed['ns_per_synaptic_event']:.1f} ns "
+            f"| {speed['peak_memory_bytes'] / 1e9:.2f} GB |"
         )
         assert expected in TEXT
