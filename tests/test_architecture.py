@@ -13,7 +13,7 @@ FRONT = ("contract", "dispatch", "neurons", "surrogates", "plasticity")
 # Module prefix -> modules of cusnn and libraries that it may import, anywhere in the file.
 ALLOWED = {
     "cusnn.neurons": ((), ("numpy",)),
-    "cusnn.surrogates": ((), ("numpy",)),
+    "cusnn.surrogates": (("surrogates",), ("numpy",)),
     "cusnn.plasticity": ((), ("numpy",)),
     "cusnn.contract": ((), ("numpy",)),
     "cusnn.dispatch": ((), ()),
