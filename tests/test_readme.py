@@ -59,7 +59,8 @@ def test_speed_is_that_of_the_result_file():
         drive = {"dc": "direct current", "poisson": "Poisson"}[run["settings"]["drive"]]
         speed = run["performance"]
         expected = (
-            f"| {drive} | {speed['build_s']:.1f} s | {speed['measured_wall_s']:.2f} s "
+            f"| {drive} | {run['settings']['threads']} | {speed['build_s']:.1f} s "
+            f"| {speed['measured_wall_s']:.2f} s "
             f"| {speed['ns_per_synaptic_event']:.1f} ns "
             f"| {speed['peak_memory_bytes'] / 1e9:.2f} GB |"
         )
