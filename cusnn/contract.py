@@ -3,8 +3,10 @@
 Axes: T time, B batch, N neurons, M targets, S state variables, C coefficients, P one or N,
 Q checkpoints, R rows (any leading axes flattened), W 32-bit words (N / 32, rounded up),
 K synapses, F features per value. Of a network: X tiles, L neurons per tile, D delays, J
-projections, G populations, I stimuli, E listed synapses, R room for spikes; A and H fields of a
-row. Equal letters are equal sizes.
+projections, G populations, H groups of initial values, I stimuli, Q thresholds, E listed ends,
+U listed weights, V listed delays or events, Y counts, M probes, U samples of them, R room for
+spikes, Z spikes in flight, P counts of progress; A, B and F fields of a row. Equal letters of one
+operation are equal sizes.
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ class Op:
         settings: names of what is no array (numbers, coefficients), after the arrays.
         room: module name of the operation in ``cusnn.ops`` and in every backend.
         kernels: files in ``kernels/``; empty for an operation without CUDA kernels.
+        backends: names of those that have it.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Op:
     settings: tuple[str, ...]
     room: str
     kernels: tuple[str, ...]
+    backends: tuple[str, ...] = ("numpy", "numba", "cuda")
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -75,9 +79,10 @@ class Op:
 OPS: dict[str, Op] = {}
 
 
-def _op(name: str, room: str, *args: Arg, settings=(), kernels=None) -> None:
+def _op(name: str, room: str, *args: Arg, settings=(), kernels=None, backends=None) -> None:
     kernels = (f"{name}.cu",) if kernels is None else kernels
-    OPS[name] = Op(name, args, tuple(settings), room, tuple(kernels))
+    backends = Op.backends if backends is None else backends
+    OPS[name] = Op(name, args, tuple(settings), room, tuple(kernels), tuple(backends))
 
 
 _op(
@@ -215,42 +220,99 @@ _op(
 )
 
 
-_op(
-    "network_build",
-    "network",
+_DRAWN = (
     Arg("connections", "J F", dtype="int64"),
     Arg("weights", "J A", dtype="float64"),
+    Arg("counted", "Y", dtype="int64"),
     Arg("thresholds", "Q", dtype="uint32"),
     Arg("listed_sources", "E", dtype="int32"),
     Arg("listed_targets", "E", dtype="int32"),
-    Arg("listed_weights", "E", dtype="float64"),
-    Arg("listed_delays", "E", dtype="int32"),
-    Arg("groups", "G H", dtype="int64"),
-    Arg("voltages", "G A", dtype="float64"),
+    Arg("listed_weights", "U", dtype="float64"),
+    Arg("listed_delays", "V", dtype="int32"),
+    Arg("groups", "H B", dtype="int64"),
+    Arg("voltages", "H A", dtype="float64"),
+)
+_MOVED = (
+    Arg("segments", "G F", dtype="int64"),
+    Arg("coefficients", "C"),
+    Arg("units", "G A"),
+    Arg("stimuli", "I F", dtype="int64"),
+    Arg("thresholds", "Q", dtype="uint32"),
+    Arg("event_steps", "V", dtype="int64"),
+    Arg("event_neurons", "V", dtype="int32"),
+    Arg("event_amounts", "V", dtype="int32"),
+    Arg("event_channels", "V", dtype="int32"),
+    Arg("probes", "M A", dtype="int64"),
+)
+_op(
+    "network_build",
+    "network",
+    *_DRAWN,
     Arg("words", "K", "out", "uint32"),
+    Arg("amounts", "K", "out", "int32", optional=True),
     Arg("row_starts", "X N", "out", "int64"),
     Arg("offsets", "X N D+1", "out", "uint32"),
-    Arg("initial", "N", "out"),
-    settings=("seed", "threads"),
+    Arg("initial", "S N", "out"),
+    settings=("seed", "channels", "threads"),
     kernels=(),
+    backends=("numpy", "numba"),
 )
 _op(
     "network_advance",
     "network",
     Arg("words", "K", dtype="uint32"),
+    Arg("amounts", "K", dtype="int32", optional=True),
     Arg("row_starts", "X N", dtype="int64"),
     Arg("offsets", "X N D+1", dtype="uint32"),
-    Arg("segments", "G F", dtype="int64"),
-    Arg("coefficients", "C"),
-    Arg("units", "G"),
-    Arg("stimuli", "I H", dtype="int64"),
-    Arg("thresholds", "Q", dtype="uint32"),
+    *_MOVED,
     Arg("state", "X S L", "inout"),
     Arg("spikes", "R", "inout", "int32"),
     Arg("spike_starts", "T+1", "inout", "int64"),
+    Arg("recorded", "U M", "out"),
     Arg("progress", "A", "out", "int64"),
-    settings=("seed", "first_step", "interval", "threads"),
+    settings=("seed", "first_step", "interval", "every", "channels", "threads"),
     kernels=(),
+    backends=("numpy", "numba"),
+)
+_op(
+    "network_build_rings",
+    "network",
+    *_DRAWN,
+    Arg("words", "K", "out", "uint32"),
+    Arg("amounts", "K", "out", "int32", optional=True),
+    Arg("row_starts", "X N+1", "out", "int64"),
+    Arg("cursors", "X N", "out", "uint32"),
+    Arg("initial", "S N", "out"),
+    settings=("seed", "channels", "slot_bits"),
+    kernels=(),
+    backends=(),
+)
+_op(
+    "network_advance_rings",
+    "network",
+    Arg("words", "K", dtype="uint32"),
+    Arg("amounts", "K", dtype="int32", optional=True),
+    Arg("row_starts", "X N+1", dtype="int64"),
+    *_MOVED,
+    Arg("flight", "Z", dtype="uint64"),
+    Arg("state", "X S L", "inout"),
+    Arg("spikes", "R", "out", "uint64"),
+    Arg("recorded", "U M", "out"),
+    Arg("progress", "P", "out", "int64"),
+    settings=(
+        "seed",
+        "first_step",
+        "steps",
+        "interval",
+        "every",
+        "longest",
+        "slot_bits",
+        "channels",
+        "exchange",
+        "blocks",
+    ),
+    kernels=(),
+    backends=(),
 )
 
 

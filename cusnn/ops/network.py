@@ -1,12 +1,14 @@
 """Front doors of the network engine: build the synapses by tile, advance all tiles.
 
 ``cusnn.simulation`` calls them; users meet ``Simulation``. Neuron g belongs to tile g % X and is
-number g // X there, so every population is dealt round-robin.
+number g // X there, so every population is dealt round-robin. With L neurons per tile, input
+channel c (0 excitatory, or the only one; 1 inhibitory) of the tile's neuron l is slot c L + l.
 
-A synapse is a 32-bit word: target within its tile in the low 16 bits, integer weight in the high
-16 (two's complement). Row (x, g) holds the synapses of source g onto tile x from
-``row_starts[x, g]`` on, sorted by delay; those of delay d are its entries ``offsets[x, g, d - 1]``
-to ``offsets[x, g, d]``.
+Synapses of CPUs are sorted: row (x, g) holds the synapses of source g onto tile x from
+``row_starts[x, g]`` on, by delay; those of delay d are its entries ``offsets[x, g, d - 1]`` to
+``offsets[x, g, d]``. A synapse is a 32-bit word, the slot in its low 16 bits and an integer weight
+in its high 16 (two's complement); or, where weights need more, a word that is the slot, and a
+32-bit weight beside it in ``amounts``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 
 from cusnn import contract, dispatch
 
-LARGEST_TILE = 2**16
+MOST_SLOTS = 2**16
 
 
 class NetworkTables(NamedTuple):
@@ -25,22 +27,42 @@ class NetworkTables(NamedTuple):
 
     Attributes:
         words: the synapses, uint32 [K].
+        amounts: their weights where words do not hold them, int32 [K], or None.
         row_starts: first word of each row, int64 [X, N].
         offsets: entries of a row by delay, uint32 [X, N, D + 1].
-        initial: voltages at the start, mV, float32 [N].
+        initial: state at the start, float32 [S, N]; 0 where ``groups`` names nothing.
     """
 
     words: np.ndarray
+    amounts: np.ndarray | None
     row_starts: np.ndarray
     offsets: np.ndarray
     initial: np.ndarray
 
 
+class Progress(NamedTuple):
+    """What ``network_advance`` returns.
+
+    Attributes:
+        steps: steps done, fewer than asked for where the next might not have found room for spikes.
+        events: synaptic events, the number of words added.
+        recorded: state of the probes after every ``every``-th step, float32 [U, M].
+    """
+
+    steps: int
+    events: int
+    recorded: np.ndarray
+
+
 def network_build(
     tables: dict[str, np.ndarray],
     *,
+    n_neurons: int,
     tiles: int,
     longest: int,
+    states: int,
+    channels: int = 1,
+    wide: bool = False,
     seed: int,
     threads: int = 1,
     backend: str | None = None,
@@ -53,21 +75,30 @@ def network_build(
 
     Args:
         tables: inputs by name.
-            connections, int64 [J, 13]: connector (0 fixed total number, 1 fixed in-degree,
-            2 all to all, 3 one to one, 4 list), number of synapses, first source, number of
-            sources, first target, number of targets, in-degree, stream, first listed synapse,
-            kind of weight (0 constant, 1 normal, 2 uniform, 3 listed), first delay threshold,
-            number of delay thresholds (-1: delays are listed), shortest delay.
+            connections, int64 [J, 19]: connector (0 fixed total number, 1 fixed in-degree,
+            2 all to all, 3 one to one, 4 list, 5 fixed out-degree, 6 fixed probability), number
+            of synapses, first source, number of sources, first target, number of targets, degree,
+            stream, first listed end, kind of weight (0 constant, 1 normal, 2 uniform, 3 listed,
+            4 log-normal), first delay threshold, number of delay thresholds (-1: delays are
+            listed), shortest delay, channel, 1 without autapses, 1 without multapses, first entry
+            of ``counted``, first listed weight, first listed delay.
             weights, float64 [J, 7]: a, b, p_low, p_width, low, high, scale. With u the word's
             uniform value, a weight is a, or a + b z(p_low + p_width u) clipped to [low, high]
-            with z the normal quantile, or a + b u; times scale, rounded.
+            with z the normal quantile, or a + b u, or exp(a + b z(p_low + p_width u)) clipped;
+            times scale, rounded.
+            counted, int64 [Y]: of a fixed probability, synapses before each source.
             thresholds, uint32 [Q]: a delay is the shortest plus the number of thresholds that
             the word reaches.
-            listed_sources, listed_targets, listed_delays, int32 [E]; listed_weights, float64 [E].
-            groups, int64 [G, 4]: first neuron, number, stream, kind of voltage.
-            voltages, float64 [G, 7]: as weights, mV.
-        tiles: number of tiles X, so many that none has more than 65,536 neurons.
+            listed_sources, listed_targets, int32 [E]; listed_weights, float64 [U];
+            listed_delays, int32 [V].
+            groups, int64 [H, 5]: first neuron, number, stream, kind of value, row of the state.
+            voltages, float64 [H, 7]: as weights, in the unit of the state.
+        n_neurons: number of neurons N.
+        tiles: number of tiles X, so many that none has more than 65,536 slots.
         longest: longest delay D, steps.
+        states: rows of state S.
+        channels: input channels of a neuron, 1 or 2.
+        wide: whether weights get 32 bits.
         seed: 0 to 2**32 - 1.
         threads: threads at most.
         backend: "numpy" or "numba"; None for the default.
@@ -81,12 +112,13 @@ def network_build(
     """
     op = contract.OPS["network_build"]
     sizes = contract.check(op, **tables)
-    n_neurons = int(tables["groups"][:, 1].sum())
-    _check_tiles(op.name, tiles, n_neurons)
-    sizes.update(X=tiles, N=n_neurons, D=longest, K=int(tables["connections"][:, 1].sum()))
+    _check_tiles(op.name, tiles, n_neurons, channels)
+    sizes.update(X=tiles, N=n_neurons, D=longest, S=states)
+    sizes["K"] = int(tables["connections"][:, 1].sum())
     name, xp = _choose(op.name, tables, backend)
-    outputs = contract.allocate(op, xp, sizes)
-    dispatch.function(name, op)(**tables, **outputs, seed=seed, threads=threads)
+    outputs = contract.allocate(op, xp, sizes, () if wide else ("amounts",))
+    function = dispatch.function(name, op)
+    function(**tables, **outputs, seed=seed, channels=channels, threads=threads)
     return NetworkTables(**outputs)
 
 
@@ -99,37 +131,45 @@ def network_advance(
     seed: int,
     first_step: int,
     interval: int,
+    channels: int = 1,
+    every: int = 1,
     threads: int = 1,
     backend: str | None = None,
-) -> tuple[int, int]:
+) -> Progress:
     """Advance a network by up to T - D steps; state and spikes are written in place.
 
-    A step t, for every tile: add the words that are due (of spikes of step t - d with delay d) and
-    the Poisson counts times their weights into an integer input; move every neuron with input
-    times unit, as its class says (``CubaLIF``, ``LIF``); note who fired.
+    A step t, for every tile: add the words that are due (of spikes of step t - d with delay d),
+    the Poisson counts times their weights and the events into integers by slot; move every neuron
+    with its inputs times their units, as its class says; note who fired.
 
     Args:
-        tables: inputs by name: ``words``, ``row_starts``, ``offsets`` of ``network_build``;
-            segments, int64 [G, 7]: model (0 LIF, 1 CubaLIF), reset, refractory steps, first
-            neuron, number, first coefficient, 1 if coefficients are per neuron.
+        tables: inputs by name: ``words``, ``amounts``, ``row_starts``, ``offsets`` of
+            ``network_build``;
+            segments, int64 [G, 7]: model (0 LIF, 1 CubaLIF, 2 CubaDualLIF, 3 CobaLIF, 4 ALIF,
+            5 Izhikevich), reset, refractory steps, first neuron, number, first coefficient, 1 if
+            coefficients are per neuron.
             coefficients, float32 [C]: of all populations, as [C, P] of each in turn.
-            units, float32 [G]: pA (mV) per integer of input.
-            stimuli, int64 [I, 6]: first neuron, number, stream, integer weight, first
-            threshold, number of thresholds.
+            units, float32 [G, 2]: pA (mV, nS) per integer of input, by channel.
+            stimuli, int64 [I, 7]: first neuron, number, stream, integer weight, first
+            threshold, number of thresholds, channel.
             thresholds, uint32 [Q]: a Poisson count is the number of thresholds that the word
             of (neuron, step) reaches.
-        state: v, i, refractory of each tile's neurons, float32 [X, 3, L]; changed.
+            event_steps, int64 [V], ascending; event_neurons, event_amounts, event_channels,
+            int32 [V]: integers that arrive at a neuron in a step.
+            probes, int64 [M, 2]: neuron and row of the state to record.
+        state: rows of each model for each tile's neurons, float32 [X, S, L]; changed.
         spikes: neurons that fired, int32 [R]; the D steps before the first one are filled in.
         spike_starts: spikes of step ``first_step`` - D + j are ``spikes[spike_starts[j] :
             spike_starts[j + 1]]``, int64 [T + 1]; the first D + 1 are filled in.
         seed: as for ``network_build``.
         first_step: number of the first step.
         interval: steps between exchanges of spikes, at most the shortest delay.
+        channels: as for ``network_build``.
+        every: steps between records of the probes, after each step t with (t + 1) % every = 0.
         threads, backend: as for ``network_build``.
 
     Returns:
-        Steps done, fewer than T - D where the next might not have found room in ``spikes``; and
-        synaptic events, the number of words added.
+        Progress.
 
     Raises:
         TypeError: arrays of another dtype.
@@ -137,7 +177,7 @@ def network_advance(
     """
     op = contract.OPS["network_advance"]
     arrays = {**tables, "state": state, "spikes": spikes, "spike_starts": spike_starts}
-    sizes = contract.check(op, {"A": 2, "S": 3}, **arrays)
+    sizes = contract.check(op, {"A": 2}, **arrays)
     if not 1 <= interval <= sizes["D"]:
         raise ValueError(f"{op.name}: interval must be 1 to {sizes['D']}, got {interval}")
     if sizes["T"] < sizes["D"]:
@@ -145,17 +185,28 @@ def network_advance(
             f"{op.name}: spike_starts must hold the {sizes['D']} steps before the first, "
             f"got room for {sizes['T']}"
         )
+    last = first_step + sizes["T"] - sizes["D"]
+    sizes["U"] = samples(first_step, last, every)
     name, xp = _choose(op.name, arrays, backend)
-    progress = contract.allocate(op, xp, sizes)["progress"]
+    outputs = contract.allocate(op, xp, sizes)
     dispatch.function(name, op)(
         **arrays,
-        progress=progress,
+        **outputs,
         seed=seed,
         first_step=first_step,
         interval=interval,
+        every=every,
+        channels=channels,
         threads=threads,
     )
-    return int(progress[0]), int(progress[1])
+    done, events = (int(number) for number in outputs["progress"])
+    kept = samples(first_step, first_step + done, every)
+    return Progress(done, events, outputs["recorded"][:kept])
+
+
+def samples(first_step: int, last_step: int, every: int) -> int:
+    """Number of steps t from ``first_step`` to ``last_step`` - 1 with (t + 1) % every = 0."""
+    return last_step // every - first_step // every
 
 
 def chosen_backend(backend: str | None = None) -> str:
@@ -167,11 +218,17 @@ def chosen_backend(backend: str | None = None) -> str:
     return _choose("Simulation", {"state": np.zeros(0, np.float32)}, backend)[0]
 
 
-def _check_tiles(op: str, tiles: int, n_neurons: int) -> None:
-    if tiles < 1 or -(-n_neurons // tiles) > LARGEST_TILE:
+def fewest_tiles(n_neurons: int, channels: int) -> int:
+    """Least number of tiles with which none has more than 65,536 slots."""
+    return max(1, -(-n_neurons // (MOST_SLOTS // channels)))
+
+
+def _check_tiles(op: str, tiles: int, n_neurons: int, channels: int) -> None:
+    fewest = fewest_tiles(n_neurons, channels)
+    if tiles < fewest:
         raise ValueError(
-            f"{op}: tiles must be at least {max(1, -(-n_neurons // LARGEST_TILE))}, so that none "
-            f"has more than {LARGEST_TILE} neurons, got {tiles}"
+            f"{op}: tiles must be at least {fewest}, so that none has more than {MOST_SLOTS} "
+            f"slots, got {tiles}"
         )
 
 

@@ -1,11 +1,8 @@
-"""From a description to the tables of integers and float64 numbers that the engine reads.
-
-Everything that needs logarithms, exponentials or error functions is done here, once, so that
-every backend computes the same bits from the same tables.
-"""
+"""From a description to the tables of integers and float32 numbers that the engine reads."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -21,20 +18,35 @@ from cusnn.network import (
     OneToOne,
     Uniform,
 )
-from cusnn.neurons import CubaLIF
+from cusnn.simulation.draws import (
+    LARGEST_DEVIATE,
+    Delays,
+    build_tables,
+    delay_table,
+    no_thresholds,
+    poisson_thresholds,
+)
 
+# The engine's neuron models: number in tables -> rows of state, channels, and whether what arrives
+# in a step moves the voltage in the next one only.
+MODELS = {
+    "LIF": (2, 1, False),
+    "CubaLIF": (3, 1, True),
+    "CubaDualLIF": (4, 2, True),
+    "CobaLIF": (4, 2, True),
+    "ALIF": (3, 1, False),
+    "Izhikevich": (3, 1, False),
+}
 # Random streams: kind << 24 | position in the description.
-SYNAPSES, VOLTAGES, POISSON = 1, 2, 3
-CONNECTORS = (FixedTotalNumber, FixedInDegree, AllToAll, OneToOne, FromList)
-CONSTANT, NORMAL, UNIFORM, LISTED = range(4)
-# No deviate that 32 bits can give lies further from the mean than this many sd.
-LARGEST_DEVIATE = 6.7
+POISSON = 3
+EXCITATORY, INHIBITORY = range(2)
 FEWEST_LEVELS = 64
+# 16 bits hold a weight of a narrow word, 32 one of a wide word.
+LARGEST_NARROW, LARGEST_WIDE = 2**15 - 1, 2**31 - 1
 MOST_SYNAPSES = 2**31 // FEWEST_LEVELS
 # Where a unit of weight would leave float32.
-LEAST_EXPONENT = -100
+LEAST_EXPONENT, MOST_EXPONENT = -100, 64
 LARGEST_POISSON_MEAN = 1000.0
-LONGEST_DELAY = 32_767
 
 
 @dataclass(frozen=True)
@@ -42,18 +54,31 @@ class Plan:
     """Tables of a network: the inputs of ``ops.network`` but for the state.
 
     Attributes:
+        network: the description.
         build: inputs of ``network_build`` by name.
-        advance: inputs of ``network_advance`` by name.
         n_synapses, longest, shortest: number of synapses; longest and shortest delay in steps.
-        scales: units of the integer weights per pA (or mV), a power of two by population.
+        states, channels: rows of state and input channels per neuron.
+        late: whether no input moves a voltage in the step in which it arrives.
+        wide: whether weights need 32 bits.
+        scales: integers per pA (mV, nS), a power of two by population and channel.
+        changes: steps at which ``advance_tables`` change, ascending.
     """
 
+    network: Network
     build: dict[str, np.ndarray]
-    advance: dict[str, np.ndarray]
     n_synapses: int
     longest: int
     shortest: int
-    scales: tuple[float, ...]
+    states: int
+    channels: int
+    late: bool
+    wide: bool
+    scales: tuple[tuple[float, float], ...]
+    changes: tuple[int, ...]
+
+    def advance_tables(self, step: int) -> dict[str, np.ndarray]:
+        """Inputs of ``network_advance`` that hold from ``step`` to the next change."""
+        return {**_segments(self.network, step), **_stimuli(self.network, self.scales, step)}
 
 
 def plan(network: Network) -> Plan:
@@ -62,137 +87,198 @@ def plan(network: Network) -> Plan:
     Raises:
         ValueError: delays of more than 32,767 steps, a Poisson input of more than 1,000 spikes per
             neuron and step, more synapses onto a neuron than 32-bit sums take, or weights so
-            unequal that 16 bits leave the small ones fewer than 64 levels.
+            unequal that 32 bits leave the small ones fewer than 64 levels.
     """
-    poisson = [_poisson_thresholds(network, stimulus) for stimulus in network.stimuli]
-    delays = [_delay_table(network, projection) for projection in network.projections]
+    delays = [delay_table(network, projection) for projection in network.projections]
+    facts = [MODELS[_model(network, population)] for population in network.populations]
+    inputs = [_inputs(network, position) for position in range(len(network.populations))]
+    wide = not all(_fits(parts, LARGEST_NARROW) for pair in inputs for parts in pair)
+    largest = LARGEST_WIDE if wide else LARGEST_NARROW
     scales = tuple(
-        _scale(network, position, poisson) for position in range(len(network.populations))
+        tuple(_scale(population.label, parts, largest) for parts in pair)
+        for population, pair in zip(network.populations, inputs, strict=True)
     )
+    channels = [channel(network, projection) for projection in network.projections]
+    by_projection = [
+        scales[network.index(projection.post)][number] * _sign(network, projection)
+        for projection, number in zip(network.projections, channels, strict=True)
+    ]
     return Plan(
-        build=_build_tables(network, scales, delays),
-        advance=_advance_tables(network, scales, poisson),
+        network=network,
+        build=build_tables(network, by_projection, channels, delays),
         n_synapses=network.n_synapses,
-        longest=max((table.longest for table in delays), default=1),
+        longest=_longest(delays),
         shortest=min((table.shortest for table in delays), default=1),
+        states=max(rows for rows, _, _ in facts),
+        channels=max(number for _, number, _ in facts),
+        late=all(late for _, _, late in facts),
+        wide=wide,
         scales=scales,
+        changes=_changes(network),
     )
 
 
 def longest_delay(network: Network) -> int:
     """Longest delay of a network, in steps."""
-    return max((_delay_table(network, p).longest for p in network.projections), default=1)
+    return _longest(delay_table(network, projection) for projection in network.projections)
+
+
+def _longest(delays) -> int:
+    return max((table.longest for table in delays), default=1)
+
+
+def _model(network: Network, population) -> str:
+    return population.neuron.coefficients(network.dt).model
+
+
+# ------------------------------------------------------------------ channels and scales
+
+
+def channel(network: Network, target) -> int:
+    """Input channel of a projection or a stimulus: 0, or 1 for inhibition of two-channel neurons.
+
+    Raises:
+        ValueError: weights onto conductances that change their sign.
+    """
+    population = network.populations[network.index(_label(target))]
+    if MODELS[_model(network, population)][1] == 1:
+        return 0
+    receptor = getattr(target, "receptor", None)
+    low, high, _ = _weight_range(target)
+    if receptor is not None:
+        return INHIBITORY if receptor == "inhibitory" else EXCITATORY
+    if low < 0 < high:
+        raise ValueError(
+            f"{_owner(target)}: weights from {low:g} to {high:g} change their sign, so that it is "
+            f"unclear which synapses are meant; give receptor= or bound them by low= or high="
+        )
+    return INHIBITORY if low < 0 else EXCITATORY
+
+
+def _sign(network: Network, target) -> float:
+    """-1 where negative weights stand for conductances."""
+    population = network.populations[network.index(_label(target))]
+    if _model(network, population) != "CobaLIF":
+        return 1.0
+    low, high, _ = _weight_range(target)
+    if low < 0 < high:
+        raise ValueError(
+            f"{_owner(target)}: conductances from {low:g} to {high:g} nS change their sign; bound "
+            f"them by low= or high="
+        )
+    return -1.0 if low < 0 else 1.0
+
+
+def _label(target) -> str:
+    return target.post if hasattr(target, "post") else target.population
+
+
+def _owner(target) -> str:
+    return getattr(target, "owner", f"{type(target).__name__} into {_label(target)!r}")
 
 
 @dataclass(frozen=True)
-class _Delays:
-    """Delays of a projection: ``shortest`` + the number of thresholds that a word reaches."""
+class _Input:
+    """What may arrive at a neuron in a step: at most ``count`` weights of ``low`` to ``high``."""
 
-    shortest: int
-    longest: int
-    thresholds: np.ndarray
-    listed: np.ndarray | None = None
-
-
-def _delay_table(network: Network, projection) -> _Delays:
-    listed = getattr(projection.connector, "delays", None)
-    if listed is not None:
-        steps = np.rint(listed / network.dt).astype(np.int64)
-        table = _Delays(int(steps.min(initial=1)), int(steps.max(initial=1)), _empty(), steps)
-    else:
-        table = _drawn_delays(projection.delay, network.dt)
-    if table.longest > LONGEST_DELAY:
-        raise ValueError(
-            f"{projection.owner}: delays reach {table.longest} steps of dt={network.dt} ms, "
-            f"at most {LONGEST_DELAY} are possible; bound them with high= or take a larger dt"
-        )
-    return table
+    owner: str
+    count: float
+    low: float
+    high: float
+    size: float  # typical size of a weight
 
 
-def _drawn_delays(delay, dt: float) -> _Delays:
-    """Distribution over whole steps, as thresholds of a 32-bit word."""
-    if not isinstance(delay, (Normal, Uniform)) or _is_point(delay):
-        value = delay if isinstance(delay, float) else _center(delay)
-        steps = max(1, round(value / dt))
-        return _Delays(steps, steps, _empty())
-    if isinstance(delay, Normal):
-        low, high = delay.bounds()
-        low = max(low, delay.mean - LARGEST_DEVIATE * delay.sd)
-        high = min(high, delay.mean + LARGEST_DEVIATE * delay.sd)
-        below, within = _kept(delay)
-    else:
-        low, high = delay.low, delay.high
-    first, last = max(1, round(low / dt)), max(1, round(high / dt))
-    edges = (np.arange(first, last) + 0.5) * dt
-    if isinstance(delay, Normal):
-        cumulative = [(delay.cumulative(edge) - below) / within for edge in edges]
-    else:
-        cumulative = [(edge - low) / (high - low) for edge in edges]
-    thresholds = _thresholds(np.array(cumulative))
-    shortest = first + int(np.count_nonzero(thresholds == 0))
-    return _Delays(shortest, first + thresholds.size, thresholds[thresholds > 0])
+def _inputs(network: Network, position: int) -> tuple[list[_Input], list[_Input]]:
+    """Inputs of a population by channel."""
+    label = network.populations[position].label
+    parts: tuple[list[_Input], list[_Input]] = ([], [])
+    for projection in network.projections:
+        if projection.post == label and network.synapses(projection):
+            count = _largest_in_degree(network, projection)
+            low, high, size = _weight_range(projection)
+            number = channel(network, projection)
+            parts[number].append(_Input(projection.owner, count, low, high, size))
+    for stimulus in network.stimuli:
+        count = _largest_count(network, stimulus) if _label(stimulus) == label else 0
+        if count:
+            weight = float(stimulus.weight)
+            part = _Input(_owner(stimulus), count, weight, weight, abs(weight))
+            parts[channel(network, stimulus)].append(part)
+    return parts
 
 
-def _thresholds(cumulative: np.ndarray) -> np.ndarray:
-    """Cumulative probabilities as 32-bit integers; those that no word reaches are left out."""
-    values = np.rint(np.clip(cumulative, 0.0, 1.0) * 2.0**32)
-    return values[values < 2.0**32].astype(np.uint32)
+def _largest_count(network: Network, stimulus) -> int:
+    """Most weights of a stimulus that a neuron can get in a step."""
+    if hasattr(stimulus, "rate"):
+        means = [_poisson_mean(network, stimulus, step) for step, _ in _rates(network, stimulus)]
+        return max(poisson_thresholds(mean).size for mean in means)
+    if hasattr(stimulus, "weight"):
+        pairs = np.stack([stimulus.steps(network.dt), stimulus.neurons])
+        return int(np.unique(pairs, axis=1, return_counts=True)[1].max(initial=0))
+    return 0
 
 
-def _empty() -> np.ndarray:
-    return np.zeros(0, np.uint32)
+def _fits(parts: list[_Input], largest: int) -> bool:
+    exponent = _exponent(parts, largest)
+    return all(part.size == 0 or part.size * 2.0**exponent >= FEWEST_LEVELS for part in parts)
 
 
-def _poisson_thresholds(network: Network, stimulus) -> np.ndarray:
-    """Thresholds of a Poisson count: the count is the number of thresholds that a word reaches."""
-    mean = stimulus.rate * stimulus.sources * network.dt / 1000.0
-    if mean > LARGEST_POISSON_MEAN:
-        raise ValueError(
-            f"PoissonInput into {stimulus.population!r}: {mean:g} spikes per neuron and step, at "
-            f"most {LARGEST_POISSON_MEAN:g} are possible; use the neuron's i_offset"
-        )
-    if mean == 0:
-        return _empty()
-    counts = range(int(mean + LARGEST_DEVIATE * math.sqrt(mean) + 40))
-    return _thresholds(
-        np.cumsum([math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in counts])
+def _total(parts: list[_Input]) -> float:
+    return max(
+        sum(part.count * max(0.0, -part.low) for part in parts),
+        sum(part.count * max(0.0, part.high) for part in parts),
     )
 
 
-def _kept(normal: Normal) -> tuple[float, float]:
-    """Probability below the lower bound, and within the bounds."""
-    low, high = normal.bounds()
-    below = normal.cumulative(low)
-    return below, normal.cumulative(high) - below
+def _exponent(parts: list[_Input], most: int) -> int:
+    """Of the power of two with which no weight exceeds ``most`` and no sum 32 bits."""
+    largest = max((max(-part.low, part.high) for part in parts), default=0.0)
+    number, total = sum(part.count for part in parts), _total(parts)
+    return min(
+        math.floor(math.log2(most / largest)) if largest else MOST_EXPONENT,
+        math.floor(math.log2(max(2**31 - 1 - number, 1) / total)) if total else MOST_EXPONENT,
+        MOST_EXPONENT,
+    )
 
 
-def _is_point(value) -> bool:
-    return value.sd == 0 if isinstance(value, Normal) else value.low == value.high
+def _scale(label: str, parts: list[_Input], most: int) -> float:
+    """Power of two that turns weights onto a population into integers.
 
-
-def _center(value) -> float:
-    return value.mean if isinstance(value, Normal) else value.low
-
-
-def distribution_row(value, scale: float = 1.0) -> tuple[int, tuple[float, ...]]:
-    """Kind of a distribution, and a, b, p_low, p_width, low, high, scale of its draws.
-
-    CONSTANT  a
-    NORMAL    a + b z(p_low + p_width u), clipped to [low, high], with z the normal quantile
-    UNIFORM   a + b u
+    No weight exceeds its bits, and no sum 32, even if every source fires so that all arrives in
+    one step together with the largest Poisson counts.
     """
-    if isinstance(value, Normal) and value.sd > 0:
-        below, within = _kept(value)
-        return NORMAL, (value.mean, value.sd, below, within, *value.bounds(), scale)
-    if isinstance(value, Uniform):
-        return UNIFORM, (value.low, value.high - value.low, 0.0, 1.0, -np.inf, np.inf, scale)
-    value = value.mean if isinstance(value, Normal) else value
-    return CONSTANT, (value, 0.0, 0.0, 1.0, -np.inf, np.inf, scale)
+    number = sum(part.count for part in parts)
+    if number >= 2**31 - 1:
+        raise _too_many(label, number)
+    exponent = _exponent(parts, most)
+    if exponent < LEAST_EXPONENT:
+        part = max(parts, key=lambda part: part.size)
+        raise ValueError(f"{part.owner}: weights of {part.size:g} are too large")
+    for part in parts:
+        levels = part.size * 2.0**exponent
+        if 0 < levels < FEWEST_LEVELS and number > MOST_SYNAPSES:
+            raise _too_many(label, number)
+        if 0 < levels < FEWEST_LEVELS:
+            largest = max(max(-other.low, other.high) for other in parts)
+            raise ValueError(
+                f"{part.owner}: weights of {part.size:g} get only {levels:.3g} of the integer "
+                f"levels onto {label!r}, at least {FEWEST_LEVELS} are needed; the largest weight "
+                f"there is {largest:g}, the largest possible sum {_total(parts):g}. Make them "
+                f"less unequal"
+            )
+    return 2.0**exponent
+
+
+def _too_many(label: str, number: float) -> ValueError:
+    return ValueError(
+        f"Population {label!r}: too many synapses per neuron: {number:,.0f} inputs may reach one "
+        f"in a step, at most about {MOST_SYNAPSES:,} fit the sums of 32 bits"
+    )
 
 
 def _weight_range(projection) -> tuple[float, float, float]:
     """Smallest and largest weight that can occur, and the mean size of weights."""
-    listed = getattr(projection.connector, "weights", None)
+    listed = getattr(getattr(projection, "connector", None), "weights", None)
     weight = projection.weight
     if listed is not None:
         size = float(np.abs(listed).mean()) if listed.size else 0.0
@@ -220,133 +306,58 @@ def _largest_in_degree(network: Network, projection) -> float:
     return {FixedInDegree: lambda: rule.k, AllToAll: lambda: pre, OneToOne: lambda: 1}[type(rule)]()
 
 
-def _scale(network: Network, position: int, poisson) -> float:
-    """Power of two that turns weights onto a population into integers.
-
-    No weight exceeds 16 bits, and no sum 32, even if every source fires so that all arrives in
-    one step together with the largest Poisson counts.
-    """
-    label = network.populations[position].label
-    incoming = [p for p in network.projections if p.post == label and network.synapses(p)]
-    ranges = [_weight_range(projection) for projection in incoming]
-    stimuli = [
-        (stimulus, thresholds.size)
-        for stimulus, thresholds in zip(network.stimuli, poisson, strict=True)
-        if stimulus.population == label
-    ]
-    largest = max((max(-low, high) for low, high, _ in ranges), default=0.0)
-    terms = [
-        (_largest_in_degree(network, projection), low, high)
-        for projection, (low, high, _) in zip(incoming, ranges, strict=True)
-    ] + [(count, stimulus.weight, stimulus.weight) for stimulus, count in stimuli]
-    number = sum(count for count, _, _ in terms)
-    if number >= 2**31 - 1:
-        raise _too_many(label, number)
-    total = max(
-        sum(count * max(0.0, -low) for count, low, _ in terms),
-        sum(count * max(0.0, high) for count, _, high in terms),
-    )
-    exponent = min(
-        math.floor(math.log2(32_767 / largest)) if largest else 64,
-        math.floor(math.log2((2**31 - 1 - number) / total)) if total else 64,
-        64,
-    )
-    scale = 2.0**exponent
-    sizes = [(p.owner, size) for p, (_, _, size) in zip(incoming, ranges, strict=True)]
-    sizes += [(f"PoissonInput into {label!r}", abs(s.weight)) for s, count in stimuli if count]
-    if exponent < LEAST_EXPONENT:
-        owner, size = max(sizes, key=lambda pair: pair[1])
-        raise ValueError(f"{owner}: weights of {size:g} are too large")
-    for owner, size in sizes:
-        if 0 < size * scale < FEWEST_LEVELS and number > MOST_SYNAPSES:
-            raise _too_many(label, number)
-        if 0 < size * scale < FEWEST_LEVELS:
-            raise ValueError(
-                f"{owner}: weights of {size:g} get only {size * scale:.3g} of the integer levels "
-                f"onto {label!r}, at least {FEWEST_LEVELS} are needed; the largest weight there is "
-                f"{largest:g}, the largest possible sum {total:g}. Make them less unequal"
-            )
-    return scale
+# ------------------------------------------------------------------ tables that change with time
 
 
-def _too_many(label: str, number: float) -> ValueError:
-    return ValueError(
-        f"Population {label!r}: too many synapses per neuron: {number:,.0f} inputs may reach one "
-        f"in a step, at most about {MOST_SYNAPSES:,} fit the sums of 32 bits"
-    )
+def _changes(network: Network) -> tuple[int, ...]:
+    """Steps at which rates or currents change."""
+    steps = set()
+    for stimulus in network.stimuli:
+        if hasattr(stimulus, "rate"):
+            steps.update(step for step, _ in _rates(network, stimulus))
+        elif hasattr(stimulus, "amplitudes"):
+            steps.update(stimulus.steps(network.dt).tolist())
+    return tuple(sorted(step for step in steps if step > 0))
 
 
-def _build_tables(network: Network, scales, delays) -> dict[str, np.ndarray]:
-    connections, weights, thresholds = [], [], [_empty()]
-    lists: dict[str, list] = {"sources": [], "targets": [], "weights": [], "delays": []}
-    n_thresholds = n_listed = 0
-    for position, (projection, table) in enumerate(zip(network.projections, delays, strict=True)):
-        pre, post = network.index(projection.pre), network.index(projection.post)
-        rule = projection.connector
-        kind, row = distribution_row(projection.weight, scales[post])
-        if isinstance(rule, FromList):
-            kind = LISTED if rule.weights is not None else kind
-            lists["sources"].append(rule.sources)
-            lists["targets"].append(rule.targets)
-            empty = np.zeros(rule.sources.size)
-            lists["weights"].append(empty if rule.weights is None else rule.weights)
-            lists["delays"].append(empty if table.listed is None else table.listed)
-        connections.append(
-            (
-                CONNECTORS.index(type(rule)),
-                network.synapses(projection),
-                network.starts[pre],
-                network.populations[pre].size,
-                network.starts[post],
-                network.populations[post].size,
-                getattr(rule, "k", 0),
-                SYNAPSES << 24 | position,
-                n_listed,
-                kind,
-                n_thresholds,
-                table.thresholds.size if table.listed is None else -1,
-                table.shortest,
-            )
+def _rates(network: Network, stimulus) -> list[tuple[int, float]]:
+    """Step from which each rate (Hz) holds; the first is 0."""
+    pieces = getattr(stimulus, "pieces", None)
+    return [(0, stimulus.rate)] if pieces is None else pieces(network.dt)
+
+
+def _poisson_mean(network: Network, stimulus, step: int) -> float:
+    rate = [rate for first, rate in _rates(network, stimulus) if first <= step][-1]
+    mean = rate * stimulus.sources * network.dt / 1000.0
+    if mean > LARGEST_POISSON_MEAN:
+        raise ValueError(
+            f"PoissonInput into {stimulus.population!r}: {mean:g} spikes per neuron and step, at "
+            f"most {LARGEST_POISSON_MEAN:g} are possible; use the neuron's i_offset"
         )
-        weights.append(row)
-        thresholds.append(table.thresholds)
-        n_thresholds += table.thresholds.size
-        n_listed += rule.sources.size if isinstance(rule, FromList) else 0
-    groups, voltages = [], []
-    for position, population in enumerate(network.populations):
-        resting = np.asarray(population.neuron.v_leak, dtype=np.float64)
-        if population.v is None and resting.ndim:
-            value = 0.0
-        else:
-            value = float(resting) if population.v is None else population.v
-        kind, row = distribution_row(value)
-        stream = VOLTAGES << 24 | position
-        groups.append((network.starts[position], population.size, stream, kind))
-        voltages.append(row)
-    return {
-        "connections": np.array(connections, np.int64).reshape(-1, 13),
-        "weights": np.array(weights, np.float64).reshape(-1, 7),
-        "thresholds": np.concatenate(thresholds),
-        "listed_sources": _joined(lists["sources"], np.int32),
-        "listed_targets": _joined(lists["targets"], np.int32),
-        "listed_weights": _joined(lists["weights"], np.float64),
-        "listed_delays": _joined(lists["delays"], np.int32),
-        "groups": np.array(groups, np.int64),
-        "voltages": np.array(voltages, np.float64),
-    }
+    return mean
 
 
-def _joined(parts, dtype) -> np.ndarray:
-    return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype)
+def _current(network: Network, label: str, step: int) -> float:
+    """Current that step currents add to a population's own, pA."""
+    total = 0.0
+    for stimulus in network.stimuli:
+        if hasattr(stimulus, "amplitudes") and stimulus.population == label:
+            reached = np.searchsorted(stimulus.steps(network.dt), step, side="right")
+            total += float(stimulus.amplitudes[reached - 1]) if reached else 0.0
+    return total
 
 
-def _advance_tables(network: Network, scales, poisson) -> dict[str, np.ndarray]:
+def _segments(network: Network, step: int) -> dict[str, np.ndarray]:
     segments, coefficients, n_coefficients = [], [], 0
+    names = tuple(MODELS)
     for position, population in enumerate(network.populations):
-        numbers = population.neuron.coefficients(network.dt)
+        neuron, extra = population.neuron, _current(network, population.label, step)
+        if extra:
+            neuron = dataclasses.replace(neuron, i_offset=neuron.i_offset + extra)
+        numbers = neuron.coefficients(network.dt)
         segments.append(
             (
-                int(isinstance(population.neuron, CubaLIF)),
+                names.index(numbers.model),
                 numbers.reset,
                 numbers.refractory_steps,
                 network.starts[position],
@@ -357,24 +368,55 @@ def _advance_tables(network: Network, scales, poisson) -> dict[str, np.ndarray]:
         )
         coefficients.append(numbers.values.ravel())
         n_coefficients += numbers.values.size
-    stimuli, n_thresholds = [], 0
-    for position, (stimulus, thresholds) in enumerate(zip(network.stimuli, poisson, strict=True)):
-        target = network.index(stimulus.population)
+    return {
+        "segments": np.array(segments, np.int64),
+        "coefficients": np.concatenate(coefficients),
+    }
+
+
+def _stimuli(network: Network, scales, step: int) -> dict[str, np.ndarray]:
+    stimuli, thresholds, events = [], [no_thresholds()], []
+    for position, stimulus in enumerate(network.stimuli):
+        if not hasattr(stimulus, "weight"):
+            continue
+        target, number = network.index(stimulus.population), channel(network, stimulus)
+        amount = round(stimulus.weight * scales[target][number] * _sign(network, stimulus))
+        if not hasattr(stimulus, "rate"):
+            events.append(_events(network, stimulus, target, amount, number))
+            continue
+        table = poisson_thresholds(_poisson_mean(network, stimulus, step))
         stimuli.append(
             (
                 network.starts[target],
                 network.populations[target].size,
                 POISSON << 24 | position,
-                round(stimulus.weight * scales[target]) if thresholds.size else 0,
-                n_thresholds,
-                thresholds.size,
+                amount if table.size else 0,
+                sum(map(len, thresholds)),
+                table.size,
+                number,
             )
         )
-        n_thresholds += thresholds.size
+        thresholds.append(table)
+    steps, neurons, amounts, channels = np.concatenate(
+        [np.zeros((4, 0), np.int64), *events], axis=1
+    )
+    order = np.argsort(steps, kind="stable")
     return {
-        "segments": np.array(segments, np.int64),
-        "coefficients": np.concatenate(coefficients),
-        "units": np.array([1.0 / scale for scale in scales], np.float32),
-        "stimuli": np.array(stimuli, np.int64).reshape(-1, 6),
-        "thresholds": np.concatenate([_empty(), *poisson]),
+        "units": np.array(1.0 / np.array(scales), np.float32),
+        "stimuli": np.array(stimuli, np.int64).reshape(-1, 7),
+        "thresholds": np.concatenate(thresholds),
+        "event_steps": steps[order],
+        "event_neurons": neurons[order].astype(np.int32),
+        "event_amounts": amounts[order].astype(np.int32),
+        "event_channels": channels[order].astype(np.int32),
     }
+
+
+def _events(network: Network, stimulus, target: int, amount: int, number: int) -> np.ndarray:
+    """Step, neuron, integer weight and channel of each event, int64 [4, n]."""
+    steps = np.asarray(stimulus.steps(network.dt), np.int64)
+    neurons = network.starts[target] + np.asarray(stimulus.neurons, np.int64)
+    return np.stack([steps, neurons, np.full_like(steps, amount), np.full_like(steps, number)])
+
+
+__all__ = ["MODELS", "Delays", "Plan", "channel", "longest_delay", "plan"]

@@ -10,12 +10,13 @@ CONSTANT, NORMAL, UNIFORM, LISTED = range(4)
 
 
 def synapses(connections, weights, thresholds, lists, seed):
-    """All synapses in the order of projections: source, target, integer weight, delay in steps."""
+    """All synapses in the order of projections: source, target, integer weight, delay in steps,
+    channel."""
     parts = [
         projection(connection, row, thresholds, lists, seed)
         for connection, row in zip(connections, weights, strict=True)
     ]
-    columns = zip(*parts, strict=True) if parts else [[np.zeros(0, np.int64)]] * 4
+    columns = zip(*parts, strict=True) if parts else [[np.zeros(0, np.int64)]] * 5
     return [np.concatenate(column) for column in columns]
 
 
@@ -35,6 +36,12 @@ def projection(connection, row, thresholds, lists, seed):
         first_threshold,
         n_thresholds,
         shortest,
+        channel,
+        _,
+        _,
+        _,
+        listed_weight,
+        listed_delay,
     ) = (int(field) for field in connection)
     number = np.arange(count, dtype=np.int64)
     random = philox(seed, stream, number, 0)
@@ -50,15 +57,16 @@ def projection(connection, row, thresholds, lists, seed):
     else:
         source, target = (values[here].astype(np.int64) for values in lists[:2])
     if weight_kind == LISTED:
-        weight = lists[2][here]
+        weight = lists[2][listed_weight : listed_weight + count]
     else:
         weight = draw(weight_kind, row, random[2])
     if n_thresholds < 0:
-        delay = lists[3][here].astype(np.int64)
+        delay = lists[3][listed_delay : listed_delay + count].astype(np.int64)
     else:
         table = thresholds[first_threshold : first_threshold + n_thresholds]
         delay = shortest + np.searchsorted(table, random[3], side="right")
-    return source + pre, target + post, np.rint(weight * row[6]).astype(np.int16), delay
+    integer = np.rint(weight * row[6]).astype(np.int32)
+    return source + pre, target + post, integer, delay, np.full(count, channel)
 
 
 def choose(word, size):
