@@ -10,9 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from cusnn import __version__, cli, driver, info, models
+from cusnn.cli import files, tables
+from cusnn.cli.info import gpu_text
+from cusnn.cli.orders import Order
+from cusnn.cli.simulation import Run, built
+from cusnn.cli.summary import population_figures, print_table
 from cusnn.simulation import Result, Simulation, simulate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,9 +153,9 @@ def test_cv_of_the_table():
     first = network.slices["L4E"].start
     steps = np.array([5, 100, 120, 160])
     result = Result(steps, np.full(4, first), network.slices, 0.1, 0, 200)
-    order = cli._Order(0.01, 12.0, 8.0, 0.1, "poisson", 1, "numpy", 1, Path("."))
-    run = cli._Run(result, False, 8.0, 1.0, 0)
-    figures = cli._population_figures(order, network, run)
+    order = Order(0.01, 12.0, 8.0, 0.1, "poisson", 1, "numpy", 1, Path("."))
+    run = Run(result, False, 8.0, 1.0, 0)
+    figures = population_figures(order, network, run)
     assert figures["L4E"]["cv_isi"] == pytest.approx(1 / 3)
     assert figures["L4E"]["cv_isi_neurons"] == 1
     assert figures["L4E"]["rate_hz"] == pytest.approx(3 / 219 / 0.012)
@@ -160,10 +166,10 @@ def test_nest_column_at_its_scales(capsys):
     network = models.microcircuit(0.1)
     result = Result(np.zeros(0, int), np.zeros(0, int), network.slices, 0.1, 0, 200)
     for drive, shown in (("poisson", True), ("dc", False)):
-        order = cli._Order(0.1, 20.0, 0.0, 0.1, drive, 1, "numba", 1, Path("."))
-        figures = cli._population_figures(order, network, cli._Run(result, False, 0.0, 1.0, 0))
+        order = Order(0.1, 20.0, 0.0, 0.1, drive, 1, "numba", 1, Path("."))
+        figures = population_figures(order, network, Run(result, False, 0.0, 1.0, 0))
         summary = {"populations": figures, "settings": {"scale": 0.1}}
-        cli._print_table(cli.Console(width=100), summary)
+        print_table(Console(width=100), summary)
         text = capsys.readouterr().out
         assert ("NEST at" in text) is shown
         assert ("0.447" in text) is shown
@@ -284,7 +290,7 @@ def test_folder_that_is_read_only(monkeypatch, tmp_path):
     def denied(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(cli.tempfile, "NamedTemporaryFile", denied)
+    monkeypatch.setattr(files.tempfile, "NamedTemporaryFile", denied)
     line = refused(run_tiny(tmp_path / "[locked]"))
     assert f"cannot write to {tmp_path / '[locked]'}: Permission denied" in line
 
@@ -301,7 +307,7 @@ def test_disk_that_fills_up_while_writing(monkeypatch, tmp_path, name):
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr(cli.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     result = run_tiny(tmp_path)
     assert f"cannot write to {tmp_path / name}: No space left on device" in refused(result)
     assert (tmp_path / name).read_text() == "old"
@@ -338,13 +344,13 @@ def test_compilation_is_told_apart_from_loading(monkeypatch):
         backend, build_s, compile_s = "numba", 0.25, 36.2
 
     monkeypatch.setattr(info, "numba_cache", lambda: "/scratch/numba-abc")
-    assert cli._built(Built) == "compiled in 36.2 s (once; kept in the cache), built in 0.25 s"
+    assert built(Built) == "compiled in 36.2 s (once; kept in the cache), built in 0.25 s"
     monkeypatch.setattr(info, "numba_cache", lambda: "/scratch/cusnn-xyz")
-    assert cli._built(Built).startswith("compiled in 36.2 s (not kept; to keep compiled code, let")
+    assert built(Built).startswith("compiled in 36.2 s (not kept; to keep compiled code, let")
     assert "/scratch/cusnn-xyz for this process alone" in " ".join(call("info").output.split())
     Built.compile_s = 0.5
-    assert cli._built(Built) == "built in 0.25 s, compiled code loaded in 0.5 s"
-    assert [cli._digits(x) for x in (None, 0.00321, 12.34, 1234.5)] == [
+    assert built(Built) == "built in 0.25 s, compiled code loaded in 0.5 s"
+    assert [tables.digits(x) for x in (None, 0.00321, 12.34, 1234.5)] == [
         *("-", "0.00321", "12.3", "1,234"),
     ]
 
@@ -428,7 +434,7 @@ def test_ctrl_c_between_files(monkeypatch, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_figure", interrupted)
+    monkeypatch.setattr(files, "picture", interrupted)
     result = run_tiny(tmp_path)
     assert result.exit_code == 130
     assert "interrupted; only spikes.npz, summary.json was written" in result.stderr
@@ -554,7 +560,7 @@ def test_info_as_text():
 def gpu_line(monkeypatch, reason, smi):
     monkeypatch.setattr(driver, "unavailable", lambda: reason)
     monkeypatch.setattr(info, "_nvidia_smi", lambda: smi)
-    return cli._gpu_text(info.gpu())
+    return gpu_text(info.gpu())
 
 
 def test_gpu_that_lacks_cupy(monkeypatch):

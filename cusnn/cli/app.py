@@ -1,0 +1,45 @@
+"""The commands' common root, and options that several of them have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cusnn import __version__
+from cusnn.cli.errors import Group
+
+app = typer.Typer(
+    name="cusnn",
+    cls=Group,
+    help="Spiking neural networks: simulate published models, see what this machine offers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="Simulate a published network.", no_args_is_help=True)
+app.add_typer(models_app, name="run")
+
+Debug = Annotated[
+    bool, typer.Option("--debug", envvar="CUSNN_DEBUG", help="Show tracebacks of errors.")
+]
+
+
+def main() -> None:
+    """Entry point of the command ``cusnn``."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cusnn {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
