@@ -13,9 +13,7 @@ import argparse
 import json
 from pathlib import Path
 
-import numpy as np
-
-from benchmarks import machine
+from benchmarks import machine, nest_network
 from cusnn import models
 
 RESULTS = Path(__file__).resolve().parent / "results" / "nest_rates.json"
@@ -23,22 +21,10 @@ RESULTS = Path(__file__).resolve().parent / "results" / "nest_rates.json"
 
 def nest_rates(scale: float, drive: str, seed: int, threads: int, warmup: float, time: float):
     """Rates by population, Hz, and NEST's version."""
-    import nest
-
-    nest.verbosity = nest.VerbosityLevel.WARNING
-    nest.ResetKernel()
-    nest.SetKernelStatus({"resolution": 0.1, "local_num_threads": threads, "rng_seed": seed})
     network = models.microcircuit(scale, drive=drive)
-    populations = [_population(nest, population) for population in network.populations]
-    by_label = dict(zip((p.label for p in network.populations), populations, strict=True))
-    # NEST holds at most 2**27 - 2 connections of one model on a thread.
-    nest.CopyModel("static_synapse", "inhibitory_synapse")
-    for projection in network.projections:
-        _connect(nest, by_label, projection)
-    for stimulus in network.stimuli:
-        generator = nest.Create("poisson_generator", {"rate": stimulus.rate * stimulus.sources})
-        synapse = {"weight": stimulus.weight, "delay": 1.5}
-        nest.Connect(generator, by_label[stimulus.population], "all_to_all", synapse)
+    nest = nest_network.start(threads, seed, network.dt)
+    by_label = nest_network.build(nest, network)
+    populations = list(by_label.values())
     recorders = [nest.Create("spike_recorder") for _ in populations]
     for population, recorder in zip(populations, recorders, strict=True):
         nest.Connect(population, recorder)
@@ -52,42 +38,6 @@ def nest_rates(scale: float, drive: str, seed: int, threads: int, warmup: float,
         )
     }
     return rates, nest.__version__
-
-
-def _population(nest, description):
-    neuron, v = description.neuron, description.v
-    parameters = {
-        "tau_m": neuron.tau_mem,
-        "C_m": neuron.tau_mem / neuron.r,
-        "tau_syn_ex": neuron.tau_syn,
-        "tau_syn_in": neuron.tau_syn,
-        "E_L": neuron.v_leak,
-        "V_th": neuron.v_threshold,
-        "V_reset": neuron.v_reset,
-        "t_ref": neuron.t_refractory,
-        "I_e": neuron.i_offset,
-    }
-    population = nest.Create("iaf_psc_exp", description.size, parameters)
-    population.V_m = nest.random.normal(v.mean, v.sd)
-    return population
-
-
-def _connect(nest, by_label, projection) -> None:
-    weight, delay = projection.weight, projection.delay
-    positive = weight.mean > 0
-    bounds = (0.0, np.inf) if positive else (-np.inf, 0.0)
-    normal = nest.random.normal
-    nest.Connect(
-        by_label[projection.pre],
-        by_label[projection.post],
-        {"rule": "fixed_total_number", "N": projection.connector.n},
-        {
-            "synapse_model": "static_synapse" if positive else "inhibitory_synapse",
-            "weight": nest.math.redraw(normal(weight.mean, weight.sd), *bounds),
-            # NEST redraws what it would round to less than a step.
-            "delay": nest.math.redraw(normal(delay.mean, delay.sd), 0.1 - 0.5 * 0.1, np.inf),
-        },
-    )
 
 
 def main() -> None:
