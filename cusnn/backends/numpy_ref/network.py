@@ -34,25 +34,26 @@ def network_build(
     threads,
 ):
     """Words sorted by (tile, source, delay, number of the synapse), and where each row starts."""
-    n_tiles, n_delays = offsets.shape[0], offsets.shape[2] - 1
+    n_tiles, n_neurons, n_delays = offsets.shape[0], offsets.shape[1], offsets.shape[2] - 1
     lists = (listed_sources, listed_targets, listed_weights, listed_delays)
-    source, target, weight, delay, channel = synapses(connections, weights, thresholds, lists, seed)
-    size = -(-row_starts.shape[1] // n_tiles)
-    tile, slot = target % n_tiles, (channel * size + target // n_tiles).astype(np.uint32)
-    order = np.lexsort((delay, source, tile))
+    drawn = synapses(connections, weights, counted, thresholds, lists, seed)
+    tile, local = drawn.target % n_tiles, drawn.target // n_tiles
+    order = np.lexsort((drawn.delay, drawn.source, tile))
+    slot = (drawn.channel * -(-n_neurons // n_tiles) + local)[order].astype(np.uint32)
+    weight = drawn.weight[order].astype(np.int32)
     if amounts is None:
-        words[:] = ((weight.astype(np.uint32) << np.uint32(16)) | slot)[order]
+        words[:] = (weight.astype(np.uint32) << np.uint32(16)) | slot
     else:
-        words[:], amounts[:] = slot[order], weight[order]
-    counts = np.zeros((*offsets.shape[:2], n_delays), np.int64)
-    np.add.at(counts, (tile, source, delay - 1), 1)
+        words[:], amounts[:] = slot, weight
+    counts = np.zeros((n_tiles, n_neurons, n_delays), np.int64)
+    np.add.at(counts, (tile, drawn.source, drawn.delay - 1), 1)
     offsets[:, :, 0] = 0
     offsets[:, :, 1:] = counts.cumsum(axis=2)
     lengths = counts.sum(axis=2).ravel()
     row_starts[:] = (lengths.cumsum() - lengths).reshape(row_starts.shape)
     initial[:] = 0
-    for (start, size, stream, kind, state_row), row in zip(groups, voltages, strict=True):
-        initial[state_row, start : start + size] = initial_values(kind, row, size, seed, stream)
+    for (start, size, stream, kind, state), row in zip(groups, voltages, strict=True):
+        initial[state, start : start + size] = initial_values(kind, row, size, seed, stream)
 
 
 def network_advance(

@@ -1,72 +1,102 @@
 """Source, target, weight and delay of every synapse, from its number alone."""
 
+from collections import namedtuple
+
 import numpy as np
 
-from cusnn.backends.numpy_ref.normal import normal_quantile
+from cusnn.backends.numpy_ref.network_permutation import permuted
+from cusnn.backends.numpy_ref.normal import exponential, normal_quantile
 from cusnn.backends.numpy_ref.philox import philox
 
-FIXED_TOTAL_NUMBER, FIXED_IN_DEGREE, ALL_TO_ALL, ONE_TO_ONE, FROM_LIST = range(5)
-CONSTANT, NORMAL, UNIFORM, LISTED = range(4)
+(
+    FIXED_TOTAL_NUMBER,
+    FIXED_IN_DEGREE,
+    ALL_TO_ALL,
+    ONE_TO_ONE,
+    FROM_LIST,
+    FIXED_OUT_DEGREE,
+    FIXED_PROBABILITY,
+) = range(7)
+CONSTANT, NORMAL, UNIFORM, LISTED, LOG_NORMAL = range(5)
+
+Connection = namedtuple(
+    "Connection",
+    "kind count pre n_pre post n_post degree stream first_end weight_kind first_threshold "
+    "n_thresholds shortest channel no_autapses no_multapses first_count first_weight first_delay",
+)
+Lists = namedtuple("Lists", "sources targets weights delays")
+Synapses = namedtuple("Synapses", "source target channel weight delay")
 
 
-def synapses(connections, weights, thresholds, lists, seed):
-    """All synapses in the order of projections: source, target, integer weight, delay in steps,
-    channel."""
+def synapses(connections, weights, counted, thresholds, lists, seed):
+    """All synapses in the order of projections: int64 arrays [K], neurons of the whole network,
+    integer weights, delays in steps."""
+    lists = Lists(*lists)
     parts = [
-        projection(connection, row, thresholds, lists, seed)
+        projection(Connection(*connection.tolist()), row, counted, thresholds, lists, seed)
         for connection, row in zip(connections, weights, strict=True)
     ]
     columns = zip(*parts, strict=True) if parts else [[np.zeros(0, np.int64)]] * 5
-    return [np.concatenate(column) for column in columns]
+    return Synapses(*(np.concatenate(column) for column in columns))
 
 
-def projection(connection, row, thresholds, lists, seed):
+def projection(c, row, counted, thresholds, lists, seed):
     """Synapses of one projection."""
-    (
-        kind,
-        count,
-        pre,
-        n_pre,
-        post,
-        n_post,
-        in_degree,
-        stream,
-        listed,
-        weight_kind,
-        first_threshold,
-        n_thresholds,
-        shortest,
-        channel,
-        _,
-        _,
-        _,
-        listed_weight,
-        listed_delay,
-    ) = (int(field) for field in connection)
-    number = np.arange(count, dtype=np.int64)
-    random = philox(seed, stream, number, 0)
-    here = slice(listed, listed + count)
-    if kind == FIXED_TOTAL_NUMBER:
-        source, target = choose(random[0], n_pre), choose(random[1], n_post)
-    elif kind == FIXED_IN_DEGREE:
-        source, target = choose(random[0], n_pre), number // max(in_degree, 1)
-    elif kind == ALL_TO_ALL:
-        source, target = number // n_post, number % n_post
-    elif kind == ONE_TO_ONE:
-        source, target = number, number
+    number = np.arange(c.count, dtype=np.int64)
+    words = philox(seed, c.stream, number, 0)
+    source, target = ends(c, number, words, counted, lists, seed)
+    if c.weight_kind == LISTED:
+        weight = lists.weights[c.first_weight : c.first_weight + c.count]
     else:
-        source, target = (values[here].astype(np.int64) for values in lists[:2])
-    if weight_kind == LISTED:
-        weight = lists[2][listed_weight : listed_weight + count]
+        weight = draw(c.weight_kind, row, words[2])
+    if c.n_thresholds < 0:
+        delay = lists.delays[c.first_delay : c.first_delay + c.count].astype(np.int64)
     else:
-        weight = draw(weight_kind, row, random[2])
-    if n_thresholds < 0:
-        delay = lists[3][listed_delay : listed_delay + count].astype(np.int64)
+        table = thresholds[c.first_threshold : c.first_threshold + c.n_thresholds]
+        delay = c.shortest + np.searchsorted(table, words[3], side="right")
+    weight = np.rint(weight * row[6]).astype(np.int64)
+    return Synapses(source + c.pre, target + c.post, np.full_like(number, c.channel), weight, delay)
+
+
+def ends(c, number, words, counted, lists, seed):
+    """Source and target of synapses, as numbers within their populations.
+
+    Where a neuron must not join itself, its partner is chosen among one fewer, and those from the
+    neuron's own number on are moved up by one.
+    """
+    if c.kind == ONE_TO_ONE:
+        return number, number
+    if c.kind == FROM_LIST:
+        listed = c.first_end + number
+        return lists.sources[listed].astype(np.int64), lists.targets[listed].astype(np.int64)
+    sources, targets = c.n_pre - c.no_autapses, c.n_post - c.no_autapses
+    if c.kind == FIXED_IN_DEGREE:
+        target, element = number // max(c.degree, 1), number % max(c.degree, 1)
+        if c.no_multapses:
+            source = permuted(seed, c.stream, target, element, sources)
+        else:
+            source = choose(words[0], sources)
+        return source + (c.no_autapses & (source >= target)), target
+    if c.kind == FIXED_TOTAL_NUMBER and not c.no_multapses:
+        source, target = choose(words[0], sources), choose(words[1], c.n_post)
+        return source + (c.no_autapses & (source >= target)), target
+    if c.kind == FIXED_TOTAL_NUMBER:
+        pair = permuted(seed, c.stream, 0, number, c.n_pre * targets)
+        source, target = pair // max(targets, 1), pair % max(targets, 1)
+    elif c.kind == ALL_TO_ALL:
+        source, target = number // max(targets, 1), number % max(targets, 1)
     else:
-        table = thresholds[first_threshold : first_threshold + n_thresholds]
-        delay = shortest + np.searchsorted(table, random[3], side="right")
-    integer = np.rint(weight * row[6]).astype(np.int32)
-    return source + pre, target + post, integer, delay, np.full(count, channel)
+        if c.kind == FIXED_OUT_DEGREE:
+            source, element = number // max(c.degree, 1), number % max(c.degree, 1)
+        else:
+            before = counted[c.first_count : c.first_count + c.n_pre + 1]
+            source = np.searchsorted(before, number, side="right") - 1
+            element = number - before[source]
+        if c.no_multapses:
+            target = permuted(seed, c.stream, source, element, targets)
+        else:
+            target = choose(words[1], targets)
+    return source, target + (c.no_autapses & (target >= source))
 
 
 def choose(word, size):
@@ -78,8 +108,9 @@ def draw(kind, row, word):
     """Values of a distribution, float64, from 32-bit words."""
     a, b, p_low, p_width, low, high = row[:6]
     u = (word.astype(np.float64) + 0.5) * 2.0**-32
-    if kind == NORMAL:
+    if kind in (NORMAL, LOG_NORMAL):
         value = a + b * normal_quantile(p_low + p_width * u)
+        value = exponential(value) if kind == LOG_NORMAL else value
         return np.minimum(np.maximum(value, low), high)
     if kind == UNIFORM:
         return a + b * u
@@ -88,4 +119,5 @@ def draw(kind, row, word):
 
 def initial_values(kind, row, size, seed, stream):
     """A value of a distribution for each neuron of a population, float32."""
-    return draw(kind, row, philox(seed, stream, np.arange(size), 0)[0]).astype(np.float32)
+    words = philox(seed, stream, np.arange(size), 0)
+    return (draw(kind, row, words[0]) * row[6]).astype(np.float32)

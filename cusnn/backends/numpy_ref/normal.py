@@ -1,4 +1,6 @@
-"""Normal deviates from uniform ones, by operations that every IEEE machine rounds alike."""
+"""Normal deviates and exponentials, by operations that every IEEE machine rounds alike."""
+
+import math
 
 import numpy as np
 
@@ -48,6 +50,11 @@ LEAST = 2.0**-36
 LN2 = 0.6931471805599453
 SQRT_HALF = 0.7071067811865476
 LOG_TERMS = tuple(1.0 / n for n in range(23, 0, -2))
+# ln 2 in two parts: products of the first with whole numbers up to 1024 are exact.
+LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+LOG2_E = 1.4426950408889634
+EXP_TERMS = tuple(1.0 / math.factorial(n) for n in range(13, -1, -1))
+LARGEST_EXPONENT = 700.0
 
 
 def _polynomial(coefficients, x):
@@ -77,3 +84,12 @@ def normal_quantile(p):
     r = np.sqrt(-_log(tail)) - 1.6
     outer = _polynomial(TAIL_P, r) / _polynomial(TAIL_Q, r)
     return np.where(central, inner, np.where(q < 0.0, -outer, outer))
+
+
+def exponential(x):
+    """exp(x) of float64 x, of what lies beyond 700 as if it were 700: 2**k times a Taylor series
+    of a remainder of at most ln 2 / 2."""
+    x = np.minimum(np.maximum(x, -LARGEST_EXPONENT), LARGEST_EXPONENT)
+    k = np.rint(x * LOG2_E)
+    remainder = (x - k * LN2_HIGH) - k * LN2_LOW
+    return np.ldexp(_polynomial(EXP_TERMS, remainder), k.astype(np.int32))
