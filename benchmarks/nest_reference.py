@@ -43,7 +43,7 @@ def description(settings: dict):
 
 
 def simulate(settings: dict) -> dict:
-    """Spikes of one run of NEST after the warm-up, as steps and neuron numbers, and what it took."""
+    """Spikes of one run of NEST after the warm-up, and what the run took."""
     network = description(settings)
     started = time.perf_counter()
     nest = nest_network.start(settings["threads"], settings["seed"], network.dt)
