@@ -1,5 +1,14 @@
-"""Published networks as functions that return a ``Network``."""
+"""Published networks as functions that return a ``Network``, and what is published of them."""
 
+from cusnn.models.brunel import (
+    REGIMES,
+    BrunelScaling,
+    brunel,
+    brunel_rates,
+    brunel_scaling,
+    brunel_state,
+)
+from cusnn.models.mean_field import siegert_rate
 from cusnn.models.microcircuit import (
     DRIVES,
     MicrocircuitScaling,
@@ -10,8 +19,15 @@ from cusnn.models.microcircuit import (
 
 __all__ = [
     "DRIVES",
+    "REGIMES",
+    "BrunelScaling",
     "MicrocircuitScaling",
+    "brunel",
+    "brunel_rates",
+    "brunel_scaling",
+    "brunel_state",
     "microcircuit",
     "microcircuit_rates",
     "microcircuit_scaling",
+    "siegert_rate",
 ]
