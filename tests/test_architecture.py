@@ -27,6 +27,7 @@ ALLOWED = {
     "cusnn.simulation": (("simulation", "ops", "network", "contract", "neurons"), ("numpy",)),
     "cusnn.models": (("models", "network", "neurons"), ("numpy",)),
     "cusnn.analysis": ((), ("numpy",)),
+    "cusnn.validation": (("analysis",), ("numpy",)),
     "cusnn.plots": (("analysis",), ("numpy", "matplotlib")),
 }
 ON_TOP = ("cusnn.cli", "cusnn.info", "cusnn.__main__", "cusnn")
