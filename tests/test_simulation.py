@@ -19,7 +19,16 @@ from cusnn.network import (
     Projection,
 )
 from cusnn.neurons import LIF, CubaLIF
-from cusnn.simulation import Result, Simulation, default_threads, memory_estimate, plan, simulate
+from cusnn.simulation import (
+    Result,
+    Simulation,
+    default_threads,
+    layouts,
+    memory_estimate,
+    pace,
+    plan,
+    simulate,
+)
 
 ONCE = LIF(tau_mem=1e6, v_threshold=1.0, v_reset=0.0, t_refractory=1000.0, input="voltage")
 
@@ -159,18 +168,18 @@ def test_stretches_add_up(whole, parts):
 
 def test_calls_of_any_length(whole, monkeypatch):
     for seconds, most in ((0.0, 1), (1e9, 10**6), (1e9, 3)):
-        monkeypatch.setattr(simulate, "SECONDS_PER_CALL", seconds)
-        monkeypatch.setattr(simulate, "MOST_STEPS_PER_CALL", most)
+        monkeypatch.setattr(pace, "SECONDS_PER_CALL", seconds)
+        monkeypatch.setattr(pace, "MOST_STEPS_PER_CALL", most)
         assert bits(Simulation(busy(), threads=2).run(30.0)) == bits(whole)
 
 
 def paced(seconds, free, calls=60):
     """Steps and threads of each call, where a step on n threads takes ``seconds[n]``."""
-    pace, done = simulate._Pace(2, free), []
+    paces, done = pace.Pace(2, free), []
     for _ in range(calls):
-        steps, threads = pace.next_call()
+        steps, threads = paces.next_call()
         done.append((steps, threads))
-        pace.took(threads, seconds[threads])
+        paces.took(threads, seconds[threads])
     return done
 
 
@@ -184,14 +193,14 @@ def test_calls_take_a_tenth_of_a_second_and_the_faster_number_of_threads():
         assert 0.05 <= done[50][0] * seconds[best] <= 0.2
         assert [t for _, t in paced(seconds, free=False)] == [2] * 60
     assert paced({2: 3.0}, free=False)[-1] == (1, 2)
-    assert paced({2: 1e-9}, free=False)[-1] == (simulate.MOST_STEPS_PER_CALL, 2)
+    assert paced({2: 1e-9}, free=False)[-1] == (pace.MOST_STEPS_PER_CALL, 2)
 
 
 def test_threads_may_change_between_calls(whole, monkeypatch):
-    monkeypatch.setattr(simulate, "NEURONS_PER_THREAD", 1)
-    monkeypatch.setattr(simulate, "MOST_STEPS_PER_CALL", 4)
-    monkeypatch.setattr(simulate, "CALLS_PER_TRIAL", 2)
-    monkeypatch.setattr(simulate.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(pace, "NEURONS_PER_THREAD", 1)
+    monkeypatch.setattr(pace, "MOST_STEPS_PER_CALL", 4)
+    monkeypatch.setattr(pace, "CALLS_PER_TRIAL", 2)
+    monkeypatch.setattr(pace.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
     simulation = Simulation(busy())
     assert simulation.threads == 3
     assert bits(simulation.run(30.0)) == bits(whole)
@@ -249,7 +258,7 @@ def test_in_another_thread(whole):
 
 def test_room_for_spikes_grows(engine_backend, monkeypatch):
     """Everyone fires in every step, and each spike stays in flight for 20 steps."""
-    monkeypatch.setattr(simulate, "ROOM_FOR_SPIKES", 0)
+    monkeypatch.setattr(layouts, "ROOM_FOR_SPIKES", 0)
     fires = LIF(v_leak=9.0, v_threshold=1.0, reset="none", input="voltage")
     net = Network(
         (Population(30, fires, "E", v=9.0),),
@@ -279,7 +288,7 @@ def test_starting_voltages():
     )
     simulation = Simulation(net, threads=2)
     expected = np.float32([-70.0, -60.0, -49.0, -50.0, -50.0])
-    np.testing.assert_array_equal(simulation._state[:, 0].T.ravel()[:5], expected)
+    np.testing.assert_array_equal(simulation._layout.moment().state[0], expected)
     assert set(simulation.run(0.5).neurons.tolist()) <= {2, 3, 4}
 
 
@@ -299,7 +308,7 @@ def test_progress(whole):
 @pytest.fixture
 def short_calls(monkeypatch):
     """Calls of a few steps, and Ctrl-C as in a terminal: a shell's background jobs ignore it."""
-    monkeypatch.setattr(simulate, "MOST_STEPS_PER_CALL", 16)
+    monkeypatch.setattr(pace, "MOST_STEPS_PER_CALL", 16)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -387,7 +396,7 @@ def test_the_estimate_is_an_attribute():
 
 
 def test_small_networks_get_fewer_threads(monkeypatch):
-    monkeypatch.setattr(simulate.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(pace.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert default_threads() == 8
     for size, threads in ((1, 1), (4095, 1), (4096, 2), (10**6, 8)):
         assert default_threads(Network((Population(size, CubaLIF(), "E"),))) == threads
@@ -523,14 +532,14 @@ def test_advice_on_memory_names_the_smaller_backend(monkeypatch):
 
 
 def test_no_network_and_absurd_numbers_of_threads(monkeypatch):
-    monkeypatch.setattr(simulate, "default_threads", lambda *_: 2)
+    monkeypatch.setattr(pace, "default_threads", lambda *_: 2)
     for make in (Simulation, memory_estimate):
         with pytest.raises(TypeError, match=f"{make.__name__}: network must be a Network, got"):
             make(None)
         with pytest.raises(ValueError, match=f"{make.__name__}: threads must be .* 1 to 256, got"):
             make(busy(), threads=257)
-    monkeypatch.setattr(simulate, "default_threads", lambda *_: 100)
-    assert simulate.most_threads() == 400
+    monkeypatch.setattr(pace, "default_threads", lambda *_: 100)
+    assert pace.most_threads() == 400
 
 
 def test_a_simulation_says_what_it_is():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import threading
+import bisect
+import dataclasses
 import time
 
 import numpy as np
@@ -13,38 +11,14 @@ import numpy as np
 from cusnn.network import Network, Population
 from cusnn.neurons import LIF
 from cusnn.ops import network as engine
+from cusnn.simulation.interrupts import interrupts_deferred
+from cusnn.simulation.layouts import Moment, SortedRows
 from cusnn.simulation.memory import available_bytes, engine_bytes
-from cusnn.simulation.plan import longest_delay, plan
+from cusnn.simulation.pace import Pace, checked_threads, default_threads, most_threads
+from cusnn.simulation.plan import Plan, longest_delay, plan
 from cusnn.simulation.result import Result
 
-# Steps per call of the engine grow until a call takes so long; Ctrl-C and progress wait for it.
-SECONDS_PER_CALL = 0.1
-MOST_STEPS_PER_CALL = 4096
-CALLS_PER_TRIAL = 20
-ROOM_FOR_SPIKES = 2**18
-NEURONS_PER_THREAD = 2048
-LONGEST_INTERVAL = 16
-# Threads that anybody may ask for, and threads per core where that is more.
-MANY_THREADS, MANY_PER_CORE = 256, 4
-
-
-def default_threads(network: Network | None = None) -> int:
-    """Number of CPU cores that this process may use; for a small network fewer of them.
-
-    A step of few neurons is done sooner than threads can meet.
-    """
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:
-        cores = os.cpu_count() or 1
-    if network is None:
-        return cores
-    return min(cores, max(1, network.size // NEURONS_PER_THREAD))
-
-
-def most_threads() -> int:
-    """Largest number of threads that ``Simulation`` takes."""
-    return max(MANY_THREADS, MANY_PER_CORE * default_threads())
+__all__ = ["Simulation", "default_threads", "memory_estimate", "most_threads"]
 
 
 def memory_estimate(
@@ -61,7 +35,7 @@ def memory_estimate(
     """
     _check_network("memory_estimate", network)
     name = engine.chosen_backend(backend)
-    tiles = _tiles(network, _threads("memory_estimate", network, threads))
+    tiles = _tiles(network, checked_threads("memory_estimate", network, threads))
     return engine_bytes(
         network.n_synapses, network.size, tiles, longest_delay(network), reference=name == "numpy"
     )
@@ -95,31 +69,21 @@ class Simulation:
     def __init__(self, network: Network, *, backend: str | None = None, threads: int | None = None):
         _check_network("Simulation", network)
         self.network, self.backend = network, engine.chosen_backend(backend)
-        self.threads = _threads("Simulation", network, threads)
-        self._pace = _Pace(self.threads, free=threads is None)
-        self._tiles = _tiles(network, self.threads)
+        self.threads = checked_threads("Simulation", network, threads)
+        self._pace = Pace(self.threads, free=threads is None)
+        tiles = _tiles(network, self.threads)
         self.memory = _checked_memory(network, self.backend, self.threads)
         self._plan = plan(network)
-        self.compile_s = _compile(self.backend, self.threads, self._tiles)
+        self.compile_s = _compile(self._plan, tiles, self.threads, self.backend)
         started, cpu_started = time.perf_counter(), time.process_time()
-        built = engine.network_build(
-            self._plan.build,
-            tiles=self._tiles,
-            longest=self._plan.longest,
+        self._layout = SortedRows(
+            self._plan,
             seed=network.seed,
+            tiles=tiles,
             threads=self.threads,
             backend=self.backend,
         )
-        self._tables = {
-            **self._plan.advance,
-            "words": built.words,
-            "row_starts": built.row_starts,
-            "offsets": built.offsets,
-        }
-        self._initial = built.initial
-        for population, part in zip(network.populations, network.slices.values(), strict=True):
-            if population.v is None:
-                self._initial[part] = population.neuron.v_leak
+        self._initial = _initial(network, self._layout.initial)
         self.reset()
         self.build_s = time.perf_counter() - started
         self.build_cpu_s = time.process_time() - cpu_started
@@ -133,15 +97,11 @@ class Simulation:
 
     def reset(self) -> None:
         """Back to time zero: voltages as at the start, no spikes; the synapses stay."""
-        n, tiles = self.network.size, self._tiles
-        voltages = np.zeros((-(-n // tiles), tiles), np.float32)
-        voltages.ravel()[:n] = self._initial
-        self._state = np.zeros((tiles, 3, voltages.shape[0]), np.float32)
-        self._state[:, 0] = voltages.T
-        self._spikes = np.empty(n * min(4, self._interval) + ROOM_FOR_SPIKES, np.int32)
-        self._starts = np.zeros(self._plan.longest + 1, np.int64)
+        nothing = np.zeros(0, np.int64), np.zeros(0, np.int32)
+        self._layout.load(Moment(0, self._initial, *nothing))
         self._recorded: list[tuple[np.ndarray, np.ndarray]] = []
         self.step, self._events, self._wall_s, self._cpu_s = 0, 0, 0.0, 0.0
+        self._valid_until = 0
 
     def run(self, duration: float, *, progress=None) -> Result:
         """Simulate ``duration`` ms more.
@@ -160,7 +120,7 @@ class Simulation:
         """
         first, last = self.step, self.step + self._steps(duration)
         mark, before = len(self._recorded), (self._events, self._wall_s, self._cpu_s)
-        with _interrupts_deferred() as interrupted:
+        with interrupts_deferred() as interrupted:
             while self.step < last and not interrupted():
                 self._advance(last - self.step)
                 if progress is not None:
@@ -173,54 +133,29 @@ class Simulation:
         """Everything since the start or the last ``reset``."""
         return self._result(0, 0, 0, 0.0, 0.0)
 
-    @property
-    def _interval(self) -> int:
-        return min(self._plan.shortest, LONGEST_INTERVAL)
-
     def _advance(self, most: int) -> None:
         """One call of the engine, for ``most`` steps at most, and its spikes recorded."""
-        steps, threads = self._pace.next_call()
-        steps = min(steps, most)
         started, cpu_started = time.perf_counter(), time.process_time()
-        longest = self._plan.longest
-        self._make_room()
-        starts = np.zeros(longest + steps + 1, np.int64)
-        starts[: longest + 1] = self._starts
-        done, events = engine.network_advance(
-            self._tables,
-            self._state,
-            self._spikes,
-            starts,
-            seed=self.network.seed,
-            first_step=self.step,
-            interval=self._interval,
-            threads=threads,
-            backend=self.backend,
-        )
-        begin, end = starts[longest], starts[longest + done]
-        counts = np.diff(starts[longest : longest + done + 1])
-        offset = np.repeat(np.arange(done), counts)
-        order = np.lexsort((self._spikes[begin:end], offset))
-        self._spikes[begin:end] = self._spikes[begin:end][order]
-        self._recorded.append((self.step + offset, self._spikes[begin:end].copy()))
-        # The spikes of the last longest-delay steps are all that is in flight.
-        first = starts[done]
-        self._spikes[: end - first] = self._spikes[first:end].copy()
-        self._starts = starts[done : done + longest + 1] - first
-        self.step += done
-        self._events += events
+        steps, threads = self._pace.next_call()
+        steps = min(steps, most, self._prepared())
+        stretch = self._layout.advance(steps, 1, threads)
+        self._recorded.append((stretch.steps, stretch.neurons))
+        self.step += stretch.n_steps
+        self._events += stretch.events
         self._cpu_s += time.process_time() - cpu_started
         seconds = time.perf_counter() - started
         self._wall_s += seconds
-        self._pace.took(threads, seconds / max(done, 1))
+        self._pace.took(threads, seconds / max(stretch.n_steps, 1))
 
-    def _make_room(self) -> None:
-        """Room for the spikes in flight and for one exchange in which everyone fires each step."""
-        needed = int(self._starts[-1]) + self._interval * self.network.size
-        if self._spikes.size < needed:
-            grown = np.empty(2 * needed, np.int32)
-            grown[: self._starts[-1]] = self._spikes[: self._starts[-1]]
-            self._spikes = grown
+    def _prepared(self) -> int:
+        """Steps for which the engine's tables hold, made anew where they have changed."""
+        if self.step >= self._valid_until:
+            tables = self._plan.advance_tables(self.step)
+            self._layout.prepare({**tables, "probes": np.zeros((0, 2), np.int64)})
+            changes = self._plan.changes
+            following = changes[bisect.bisect_right(changes, self.step) :]
+            self._valid_until = following[0] if following else np.inf
+        return self._valid_until - self.step
 
     def _steps(self, duration: float) -> int:
         dt = self.network.dt
@@ -260,74 +195,35 @@ class Simulation:
         )
 
 
-class _Pace:
-    """How many steps the next call of the engine does, and on how many threads.
-
-    Threads meet in every step, so where other programs take one of the cores, all wait for it;
-    then one thread may be faster than several. Where it is free to choose, the pace takes what
-    was faster and tries the other now and then.
-    """
-
-    def __init__(self, threads: int, free: bool):
-        self._steps, self._calls = 16, 0
-        choices = (threads, 1) if free and threads > 1 else (threads,)
-        self._seconds = dict.fromkeys(choices, 0.0)
-
-    def next_call(self) -> tuple[int, int]:
-        """Steps, and threads."""
-        steps = min(self._steps, MOST_STEPS_PER_CALL)
-        faster, *slower = sorted(self._seconds, key=self._seconds.get)
-        self._calls += 1
-        if slower and self._calls % CALLS_PER_TRIAL == 0:
-            return max(steps // 4, 1), slower[0]
-        return steps, faster
-
-    def took(self, threads: int, seconds: float) -> None:
-        """A call on so many threads took so many seconds per step."""
-        self._seconds[threads] = seconds
-        if self._steps * seconds < 0.5 * SECONDS_PER_CALL:
-            self._steps = min(2 * self._steps, MOST_STEPS_PER_CALL)
-        elif self._steps * seconds > 2 * SECONDS_PER_CALL:
-            self._steps = max(self._steps // 2, 1)
-
-
 def _check_network(owner: str, network) -> None:
     if not isinstance(network, Network):
         raise TypeError(f"{owner}: network must be a Network, got {network!r}")
 
 
-def _threads(owner: str, network: Network, threads: int | None) -> int:
-    if threads is None:
-        return default_threads(network)
-    whole = hasattr(threads, "__index__") and not isinstance(threads, bool)
-    if not whole or not 1 <= threads <= most_threads():
-        raise ValueError(
-            f"{owner}: threads must be an integer of 1 to {most_threads()}, got {threads!r}"
-        )
-    return int(threads)
-
-
 def _tiles(network: Network, threads: int) -> int:
-    """A tile per thread, and none too large."""
-    return max(min(threads, network.size), -(-network.size // engine.LARGEST_TILE))
+    """A tile per thread, and none too large for two channels."""
+    return max(min(threads, network.size), engine.fewest_tiles(network.size, 2))
 
 
-def _compile(backend: str, threads: int, tiles: int) -> float:
-    """Have the engine compiled for one tile or for several, on a network of one neuron; seconds."""
+def _initial(network: Network, built: np.ndarray) -> np.ndarray:
+    """State at the start: as built, and each neuron's own resting voltage where nothing is set."""
+    for population, part in zip(network.populations, network.slices.values(), strict=True):
+        if population.v is None:
+            built[0, part] = population.neuron.v_leak
+    return built
+
+
+def _compile(planned: Plan, tiles: int, threads: int, backend: str) -> float:
+    """Have what will run compiled, on a network of one neuron; seconds."""
     started = time.perf_counter()
     tiles = min(tiles, 2)
-    planned = plan(Network(Population(1, LIF(input="voltage"), "none")))
-    options = {"threads": min(threads, tiles), "backend": backend, "seed": 0}
-    built = engine.network_build(planned.build, tiles=tiles, longest=1, **options)
-    tables = {
-        **planned.advance,
-        "words": built.words,
-        "row_starts": built.row_starts,
-        "offsets": built.offsets,
-    }
-    state, spikes = np.zeros((tiles, 3, 1), np.float32), np.zeros(1, np.int32)
-    starts = np.zeros(2, np.int64)
-    engine.network_advance(tables, state, spikes, starts, first_step=0, interval=1, **options)
+    tiny = plan(Network(Population(1, LIF(input="voltage"), "none")))
+    same = {name: getattr(planned, name) for name in ("states", "channels", "wide")}
+    tiny, threads = dataclasses.replace(tiny, **same), min(threads, tiles)
+    layout = SortedRows(tiny, seed=0, tiles=tiles, threads=threads, backend=backend)
+    layout.prepare({**tiny.advance_tables(0), "probes": np.zeros((0, 2), np.int64)})
+    layout.load(Moment(0, layout.initial, np.zeros(0, np.int64), np.zeros(0, np.int32)))
+    layout.advance(1, 1, threads)
     return time.perf_counter() - started
 
 
@@ -346,20 +242,3 @@ def _checked_memory(network: Network, backend: str, threads: int) -> int:
         f"Simulation: {network.size:,} neurons and {network.n_synapses:,} synapses need "
         f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are available; {advice}"
     )
-
-
-@contextlib.contextmanager
-def _interrupts_deferred():
-    """Ctrl-C sets a flag, so that no call of the engine is torn from its bookkeeping."""
-    seen = []
-    previous = signal.getsignal(signal.SIGINT)
-    in_main = threading.current_thread() is threading.main_thread()
-    # Handlers that are not Python's cannot be put back; an ignored signal stays ignored.
-    if not in_main or previous in (None, signal.SIG_IGN):
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, lambda *_: seen.append(True))
-    try:
-        yield lambda: bool(seen)
-    finally:
-        signal.signal(signal.SIGINT, previous)

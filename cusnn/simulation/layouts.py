@@ -1,0 +1,160 @@
+"""The two ways in which a network lies in memory and moves: rows sorted by delay on CPUs, and
+
+delay rings on GPUs. Both take and give the same: state in the order of neurons, spikes in flight,
+and stretches of steps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cusnn.ops import network as engine
+from cusnn.simulation.plan import Plan
+
+ROOM_FOR_SPIKES = 2**18
+LONGEST_INTERVAL = 16
+
+
+class Stretch(NamedTuple):
+    """What some steps gave.
+
+    Attributes:
+        n_steps: number of steps done, at least one where any were asked for.
+        steps, neurons: the spikes, sorted by (step, neuron), int64 and int32 [n]; steps are
+            absolute.
+        events: synaptic events.
+        recorded: state of the probes at each sample, float32 [U, M].
+    """
+
+    n_steps: int
+    steps: np.ndarray
+    neurons: np.ndarray
+    events: int
+    recorded: np.ndarray
+
+
+class Moment(NamedTuple):
+    """All that a network is at the beginning of a step.
+
+    Attributes:
+        step: the step to come.
+        state: rows of each model, in the order of neurons, float32 [S, N].
+        steps, neurons: spikes of the last D steps, sorted, int64 and int32 [n].
+    """
+
+    step: int
+    state: np.ndarray
+    steps: np.ndarray
+    neurons: np.ndarray
+
+
+class SortedRows:
+    """Tiles on CPU threads, rows of synapses sorted by delay.
+
+    Args:
+        planned: tables of the network.
+        seed: of the network.
+        tiles, threads, backend: as for ``ops.network.network_build``.
+    """
+
+    def __init__(self, planned: Plan, *, seed: int, tiles: int, threads: int, backend: str):
+        self._planned, self._tiles = planned, tiles
+        self._options = {"seed": seed, "backend": backend, "channels": planned.channels}
+        built = engine.network_build(
+            planned.build,
+            n_neurons=planned.network.size,
+            tiles=tiles,
+            longest=planned.longest,
+            states=planned.states,
+            wide=planned.wide,
+            threads=threads,
+            **self._options,
+        )
+        self.initial = built.initial
+        names = ("words", "amounts", "row_starts", "offsets")
+        self._synapses = {name: getattr(built, name) for name in names}
+        self._interval = min(planned.shortest, LONGEST_INTERVAL)
+
+    def prepare(self, tables: dict[str, np.ndarray]) -> None:
+        """Tables, probes among them, that hold from the next step on."""
+        self._tables = {**self._synapses, **tables}
+
+    def load(self, moment: Moment) -> None:
+        """Stand at a moment."""
+        self._step = moment.step
+        self._state = by_tile(moment.state, self._tiles)
+        longest, n = self._planned.longest, self._planned.network.size
+        edges = np.arange(moment.step - longest, moment.step + 1)
+        self._starts = np.searchsorted(moment.steps, edges).astype(np.int64)
+        room = moment.neurons.size + n * min(4, self._interval) + ROOM_FOR_SPIKES
+        self._spikes = np.empty(room, np.int32)
+        self._spikes[: moment.neurons.size] = moment.neurons
+
+    def moment(self) -> Moment:
+        """Where it stands."""
+        end, longest = self._starts[-1], self._planned.longest
+        steps = np.arange(self._step - longest, self._step)
+        return Moment(
+            self._step,
+            by_neuron(self._state, self._planned.network.size),
+            np.repeat(steps, np.diff(self._starts)),
+            self._spikes[:end].copy(),
+        )
+
+    def advance(self, steps: int, every: int, threads: int) -> Stretch:
+        """Do up to so many steps, and sample the probes every ``every`` steps."""
+        longest = self._planned.longest
+        self._make_room()
+        starts = np.zeros(longest + steps + 1, np.int64)
+        starts[: longest + 1] = self._starts
+        done, events, recorded = engine.network_advance(
+            self._tables,
+            self._state,
+            self._spikes,
+            starts,
+            first_step=self._step,
+            interval=self._interval,
+            every=every,
+            threads=threads,
+            **self._options,
+        )
+        begin, end = starts[longest], starts[longest + done]
+        offsets = np.repeat(np.arange(done), np.diff(starts[longest : longest + done + 1]))
+        offsets, neurons = sorted_spikes(offsets << 32 | self._spikes[begin:end])
+        self._spikes[begin:end] = neurons
+        stretch = Stretch(done, self._step + offsets, neurons, events, recorded)
+        # The spikes of the last longest-delay steps are all that is in flight.
+        first = starts[done]
+        self._spikes[: end - first] = self._spikes[first:end].copy()
+        self._starts = starts[done : done + longest + 1] - first
+        self._step += done
+        return stretch
+
+    def _make_room(self) -> None:
+        """Room for the spikes in flight and for one exchange in which everyone fires each step."""
+        needed = int(self._starts[-1]) + self._interval * self._planned.network.size
+        if self._spikes.size < needed:
+            grown = np.empty(2 * needed, np.int32)
+            grown[: self._starts[-1]] = self._spikes[: self._starts[-1]]
+            self._spikes = grown
+
+
+def sorted_spikes(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (int64) and neurons (int32) of keys step << 32 | neuron, sorted."""
+    keys = np.sort(keys)
+    return (keys >> 32).astype(np.int64), (keys & 0x7FFFFFFF).astype(np.int32)
+
+
+def by_tile(state: np.ndarray, tiles: int) -> np.ndarray:
+    """State [S, N] in the order of neurons as [X, S, L]: neuron g is number g // X of tile g % X."""
+    rows, n = state.shape
+    padded = np.zeros((rows, -(-n // tiles) * tiles), np.float32)
+    padded[:, :n] = state
+    return np.ascontiguousarray(padded.reshape(rows, -1, tiles).transpose(2, 0, 1))
+
+
+def by_neuron(state: np.ndarray, n: int) -> np.ndarray:
+    """What ``by_tile`` was given."""
+    return np.ascontiguousarray(state.transpose(1, 2, 0).reshape(state.shape[1], -1)[:, :n])

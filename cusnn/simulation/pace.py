@@ -1,0 +1,75 @@
+"""How many threads a simulation takes, and how many steps a call of the engine does."""
+
+from __future__ import annotations
+
+import os
+
+# Steps per call of the engine grow until a call takes so long; Ctrl-C and progress wait for it.
+SECONDS_PER_CALL = 0.1
+MOST_STEPS_PER_CALL = 4096
+CALLS_PER_TRIAL = 20
+NEURONS_PER_THREAD = 2048
+# Threads that anybody may ask for, and threads per core where that is more.
+MANY_THREADS, MANY_PER_CORE = 256, 4
+
+
+def default_threads(network=None) -> int:
+    """Number of CPU cores that this process may use; for a small network fewer of them.
+
+    A step of few neurons is done sooner than threads can meet.
+    """
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:
+        cores = os.cpu_count() or 1
+    if network is None:
+        return cores
+    return min(cores, max(1, network.size // NEURONS_PER_THREAD))
+
+
+def most_threads() -> int:
+    """Largest number of threads that ``Simulation`` takes."""
+    return max(MANY_THREADS, MANY_PER_CORE * default_threads())
+
+
+def checked_threads(owner: str, network, threads: int | None) -> int:
+    """Number of threads to use."""
+    if threads is None:
+        return default_threads(network)
+    whole = hasattr(threads, "__index__") and not isinstance(threads, bool)
+    if not whole or not 1 <= threads <= most_threads():
+        raise ValueError(
+            f"{owner}: threads must be an integer of 1 to {most_threads()}, got {threads!r}"
+        )
+    return int(threads)
+
+
+class Pace:
+    """How many steps the next call of the engine does, and on how many threads.
+
+    Threads meet in every step, so where other programs take one of the cores, all wait for it;
+    then one thread may be faster than several. Where it is free to choose, the pace takes what
+    was faster and tries the other now and then.
+    """
+
+    def __init__(self, threads: int, free: bool):
+        self._steps, self._calls = 16, 0
+        choices = (threads, 1) if free and threads > 1 else (threads,)
+        self._seconds = dict.fromkeys(choices, 0.0)
+
+    def next_call(self) -> tuple[int, int]:
+        """Steps, and threads."""
+        steps = min(self._steps, MOST_STEPS_PER_CALL)
+        faster, *slower = sorted(self._seconds, key=self._seconds.get)
+        self._calls += 1
+        if slower and self._calls % CALLS_PER_TRIAL == 0:
+            return max(steps // 4, 1), slower[0]
+        return steps, faster
+
+    def took(self, threads: int, seconds: float) -> None:
+        """A call on so many threads took so many seconds per step."""
+        self._seconds[threads] = seconds
+        if self._steps * seconds < 0.5 * SECONDS_PER_CALL:
+            self._steps = min(2 * self._steps, MOST_STEPS_PER_CALL)
+        elif self._steps * seconds > 2 * SECONDS_PER_CALL:
+            self._steps = max(self._steps // 2, 1)
