@@ -7,6 +7,8 @@
 struct CubaLIF {
     static constexpr int32 STATES = 3;
     static constexpr int32 COEFFICIENTS = 6;
+    static constexpr int32 CHANNELS = 1;
+    static constexpr bool LATE = true;
 
     Membrane membrane;
     float decay_syn, gain;
@@ -33,9 +35,13 @@ struct CubaLIF {
         state[2 * stride] = membrane.refractory;
     }
 
+    DEVICE Outcome move() { return membrane.move(gain * i); }
+
+    DEVICE void arrive(float current, float) { i = cut(decay_syn * i + current); }
+
     DEVICE Outcome step(float current) {
-        const Outcome done = membrane.move(gain * i);
-        i = cut(decay_syn * i + current);
+        const Outcome done = move();
+        arrive(current, 0.0f);
         return done;
     }
 

@@ -6,6 +6,8 @@
 struct LIF {
     static constexpr int32 STATES = 2;
     static constexpr int32 COEFFICIENTS = 5;
+    static constexpr int32 CHANNELS = 1;
+    static constexpr bool LATE = false;
 
     Membrane membrane;
     float gain;

@@ -3,7 +3,15 @@
 
 #include "prelude.cuh"
 
-constexpr int32 MOST_COEFFICIENTS = 6;
+// A model is a struct with
+//   STATES, COEFFICIENTS  rows of its state, of which the last is the refractory counter, and
+//                         numbers per step;
+//   CHANNELS              1, or 2 where excitation and inhibition arrive apart;
+//   LATE                  whether what arrives in a step leaves v alone until the next step;
+//   set, load, store      take its numbers, and its state from and to memory;
+//   step(current)         one step; two channels part the current by its sign;
+//   move(), arrive(exc, inh)   where LATE: the two halves of a step, in this order.
+constexpr int32 MOST_COEFFICIENTS = 11;
 
 // What is the same for all neurons; passed by value.
 struct Uniform {
@@ -23,6 +31,11 @@ struct Coefficients {
 };
 
 enum Reset : int32 { HARD, SOFT, NONE };
+
+// The two channels of a single input; what is no number is on both.
+DEVICE float positive(float current) { return current < 0.0f ? 0.0f : current; }
+
+DEVICE float negative(float current) { return current > 0.0f ? 0.0f : current; }
 
 // What a step did to a membrane: what the way back needs to know.
 struct Outcome {
@@ -63,10 +76,12 @@ struct Membrane {
         return done.spiked ? keep * done.v_pre - amount : done.v_pre;
     }
 
-    DEVICE Outcome move(float arriving) {
+    DEVICE Outcome move(float arriving) { return fire(cut(decay * v + (arriving + drive))); }
+
+    // Let a voltage that has moved fire, unless the neuron rests and keeps the one it had.
+    DEVICE Outcome fire(float moved) {
         Outcome done;
         done.resting = refractory > 0.0f;
-        const float moved = cut(decay * v + (arriving + drive));
         done.v_pre = done.resting ? v : moved;
         done.spiked = done.v_pre >= v_threshold && !done.resting;
         v = after(done);

@@ -1,5 +1,9 @@
 // T steps of a population: a thread takes one neuron through all steps, its state in registers.
+#include "alif.cuh"
+#include "coba_lif.cuh"
+#include "cuba_dual_lif.cuh"
 #include "cuba_lif.cuh"
+#include "izhikevich.cuh"
 #include "lif.cuh"
 
 constexpr int32 AHEAD = 4;  // inputs under way from memory while as many steps are computed

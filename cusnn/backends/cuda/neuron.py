@@ -7,7 +7,8 @@ import numpy as np
 from cusnn import driver
 from cusnn.backends.cuda.arguments import int32s
 
-MODELS = ("LIF", "CubaLIF")
+MODELS = ("LIF", "CubaLIF", "CubaDualLIF", "CobaLIF", "ALIF", "Izhikevich")
+DIFFERENTIABLE = ("LIF", "CubaLIF")
 SURROGATES = (
     "FastSigmoid",
     "ATan",
@@ -28,11 +29,13 @@ SURROGATES = (
 INSTANTIATIONS = {
     "neuron_forward.cu": tuple(f"neuron_forward<{model}>" for model in MODELS),
     "neuron_backward.cu": tuple(
-        f"neuron_backward<{model}, {surrogate}>" for model in MODELS for surrogate in SURROGATES
+        f"neuron_backward<{model}, {surrogate}>"
+        for model in DIFFERENTIABLE
+        for surrogate in SURROGATES
     ),
 }
 SURROGATE = np.dtype([(name, "f4") for name in "abcd"])
-UNIFORM = np.dtype([("values", "f4", 6), ("reset", "i4"), ("refractory_steps", "i4")])
+UNIFORM = np.dtype([("values", "f4", 11), ("reset", "i4"), ("refractory_steps", "i4")])
 BLOCK = 128
 
 

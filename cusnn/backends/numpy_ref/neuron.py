@@ -9,7 +9,14 @@ from cusnn.backends.numpy_ref import surrogates
 TINY = np.float32(1e-30)
 ZERO = np.float32(0)
 ONE = np.float32(1)
+HALF = np.float32(0.5)
+QUADRATIC, LINEAR = np.float32(0.04), np.float32(5)
 HARD, SOFT, NONE = range(3)
+# By number of the model in tables: name, rows of state, coefficients, input channels.
+MODELS = ("LIF", "CubaLIF", "CubaDualLIF", "CobaLIF", "ALIF", "Izhikevich")
+STATES = (2, 3, 4, 4, 3, 3)
+COEFFICIENTS = (5, 6, 8, 11, 7, 8)
+CHANNELS = (1, 1, 2, 2, 1, 1)
 
 
 class Step(NamedTuple):
@@ -37,18 +44,21 @@ def neuron_forward(
     final_state[:] = state
 
 
-def step(state, current, coefficients):
-    """Move ``state`` [S, B, N] by one step; returns what happened."""
+def step(state, current, coefficients, inhibition=None):
+    """Move ``state`` [S, ...] by one step; returns what happened.
+
+    Models with two channels take excitation as ``current`` and ``inhibition`` beside it; without
+    it the current is parted by its sign. Conductances are not negative.
+    """
     before = state.copy()
-    v, refractory = state[0], state[-1]
+    model = coefficients.model
+    if CHANNELS[MODELS.index(model)] == 2 and inhibition is None:
+        inhibition = np.where(current > 0, ZERO, current)
+        current = np.where(current < 0, ZERO, current)
+        inhibition = -inhibition if model == "CobaLIF" else inhibition
+    v_pre, v_threshold = MOVES[model](state, coefficients.values, current, inhibition)
+    v, refractory, v_reset = state[0], state[-1], coefficients.values[-1]
     resting = refractory > 0
-    if coefficients.model == "LIF":
-        decay, gain, drive, v_threshold, v_reset = coefficients.values
-        v_pre = decay * v + (gain * current + drive)
-    else:
-        decay, decay_syn, gain, drive, v_threshold, v_reset = coefficients.values
-        v_pre = decay * v + (gain * state[1] + drive)
-        state[1] = cut(decay_syn * state[1] + current)
     v_pre = np.where(resting, v, cut(v_pre))
     spiked = (v_pre >= v_threshold) & ~resting
     # v_pre - v_pre is 0; but an infinite voltage must not vanish in the reset: it becomes NaN.
@@ -56,7 +66,73 @@ def step(state, current, coefficients):
     state[0] = np.where(spiked, after[coefficients.reset], v_pre)
     state[-1] = np.where(resting, refractory - ONE, ZERO)
     state[-1][spiked] = coefficients.refractory_steps
+    if model == "ALIF":
+        state[1] = cut(coefficients.values[3] * state[1] + spiked.astype(np.float32))
+    if model == "Izhikevich":
+        state[1] = cut(np.where(spiked, state[1] + coefficients.values[5], state[1]))
     return Step(before, v_pre, resting, spiked)
+
+
+# The first half of a step, by model: where the voltage moves unless the neuron rests, and the
+# threshold there. Synaptic states move with it, the voltage does not.
+
+
+def move_lif(state, values, current, _):
+    decay, gain, drive, v_threshold, _ = values
+    return decay * state[0] + (gain * current + drive), v_threshold
+
+
+def move_cuba(state, values, current, _):
+    decay, decay_syn, gain, drive, v_threshold, _ = values
+    v_pre = decay * state[0] + (gain * state[1] + drive)
+    state[1] = cut(decay_syn * state[1] + current)
+    return v_pre, v_threshold
+
+
+def move_cuba_dual(state, values, exc, inh):
+    decay, decay_exc, decay_inh, gain_exc, gain_inh, drive, v_threshold, _ = values
+    v_pre = decay * state[0] + ((gain_exc * state[1] + gain_inh * state[2]) + drive)
+    state[1] = cut(decay_exc * state[1] + exc)
+    state[2] = cut(decay_inh * state[2] + inh)
+    return v_pre, v_threshold
+
+
+def move_coba(state, values, exc, inh):
+    rate, gain, drive, half_exc, half_inh, decay_exc, decay_inh = values[:7]
+    e_exc, e_inh, v_threshold, _ = values[7:]
+
+    def slope(v, g_exc, g_inh):
+        return (drive - rate * v) + gain * (g_exc * (e_exc - v) + g_inh * (e_inh - v))
+
+    v, g_exc, g_inh = state[:3]
+    middle = v + HALF * slope(v, g_exc, g_inh)
+    v_pre = v + slope(middle, half_exc * g_exc, half_inh * g_inh)
+    state[1] = cut(decay_exc * g_exc + exc)
+    state[2] = cut(decay_inh * g_inh + inh)
+    return v_pre, v_threshold
+
+
+def move_alif(state, values, current, _):
+    decay, gain, drive, _, jump, v_threshold, _ = values
+    return decay * state[0] + (gain * current + drive), v_threshold + jump * state[1]
+
+
+def move_izhikevich(state, values, current, _):
+    dt, gain, drive, rate, b, _, v_threshold, _ = values
+    v, u = state[:2]
+    slope = ((QUADRATIC * v + LINEAR) * v - u) + drive
+    state[1] = u + rate * (b * v - u)
+    return v + (dt * slope + gain * current), v_threshold
+
+
+MOVES = {
+    "LIF": move_lif,
+    "CubaLIF": move_cuba,
+    "CubaDualLIF": move_cuba_dual,
+    "CobaLIF": move_coba,
+    "ALIF": move_alif,
+    "Izhikevich": move_izhikevich,
+}
 
 
 def cut(x):
