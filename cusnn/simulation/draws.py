@@ -13,21 +13,33 @@ import numpy as np
 
 from cusnn.network import (
     AllToAll,
+    ClippedNormal,
     FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
     FixedTotalNumber,
     FromList,
+    LogNormal,
     Network,
-    Normal,
     OneToOne,
     Uniform,
 )
+from cusnn.network.description import SYNAPSES
+from cusnn.network.distributions import LARGEST_DEVIATE, without_spread
 
-# Random streams: kind << 24 | position in the description.
-SYNAPSES, VOLTAGES = 1, 2
-CONNECTORS = (FixedTotalNumber, FixedInDegree, AllToAll, OneToOne, FromList)
-CONSTANT, NORMAL, UNIFORM, LISTED = range(4)
-# No deviate that 32 bits can give lies further from the mean than this many sd.
-LARGEST_DEVIATE = 6.7
+# Random streams: kind << 24 | position in the description; those of further state variables are
+# of kind OTHER_STATE + row.
+VOLTAGES, OTHER_STATE = 2, 16
+CONNECTORS = (
+    FixedTotalNumber,
+    FixedInDegree,
+    AllToAll,
+    OneToOne,
+    FromList,
+    FixedOutDegree,
+    FixedProbability,
+)
+CONSTANT, NORMAL, UNIFORM, LISTED, LOG_NORMAL = range(5)
 LONGEST_DELAY = 32_767
 
 
@@ -42,40 +54,42 @@ class Delays:
 
 
 def delay_table(network: Network, projection) -> Delays:
-    listed = getattr(projection.connector, "delays", None)
-    if listed is not None:
-        steps = np.rint(listed / network.dt).astype(np.int64)
-        table = Delays(int(steps.min(initial=1)), int(steps.max(initial=1)), no_thresholds(), steps)
+    """Delays of a projection in steps.
+
+    Raises:
+        ValueError: delays of more than 32,767 steps.
+    """
+    delays = projection.delays
+    if isinstance(delays, np.ndarray):
+        steps = np.maximum(np.rint(delays / network.dt), 1)
+        longest = float(steps.max(initial=1))
+        _check_longest(projection, network.dt, longest)
+        table = Delays(int(steps.min(initial=longest)), int(longest), no_thresholds(), steps)
+    elif isinstance(delays, float) or without_spread(delays):
+        steps = max(
+            1, round((delays if isinstance(delays, float) else delays.center()) / network.dt)
+        )
+        table = Delays(steps, steps, no_thresholds())
     else:
-        table = _drawn_delays(projection.delay, network.dt)
-    if table.longest > LONGEST_DELAY:
+        _check_longest(projection, network.dt, round(delays.reach()[1] / network.dt))
+        table = _drawn_delays(delays, network.dt)
+    _check_longest(projection, network.dt, table.longest)
+    return table
+
+
+def _check_longest(projection, dt: float, steps: float) -> None:
+    if steps > LONGEST_DELAY:
         raise ValueError(
-            f"{projection.owner}: delays reach {table.longest} steps of dt={network.dt} ms, "
+            f"{projection.owner}: delays reach {steps:.0f} steps of dt={dt} ms, "
             f"at most {LONGEST_DELAY} are possible; bound them with high= or take a larger dt"
         )
-    return table
 
 
 def _drawn_delays(delay, dt: float) -> Delays:
     """Distribution over whole steps, as thresholds of a 32-bit word."""
-    if not isinstance(delay, (Normal, Uniform)) or _is_point(delay):
-        value = delay if isinstance(delay, float) else _center(delay)
-        steps = max(1, round(value / dt))
-        return Delays(steps, steps, no_thresholds())
-    if isinstance(delay, Normal):
-        low, high = delay.bounds()
-        low = max(low, delay.mean - LARGEST_DEVIATE * delay.sd)
-        high = min(high, delay.mean + LARGEST_DEVIATE * delay.sd)
-        below, within = kept(delay)
-    else:
-        low, high = delay.low, delay.high
-    first, last = max(1, round(low / dt)), max(1, round(high / dt))
+    first, last = (max(1, round(end / dt)) for end in delay.reach())
     edges = (np.arange(first, last) + 0.5) * dt
-    if isinstance(delay, Normal):
-        cumulative = [(delay.cumulative(edge) - below) / within for edge in edges]
-    else:
-        cumulative = [(edge - low) / (high - low) for edge in edges]
-    thresholds = as_thresholds(np.array(cumulative))
+    thresholds = as_thresholds(np.array([delay.share(edge) for edge in edges]))
     shortest = first + int(np.count_nonzero(thresholds == 0))
     return Delays(shortest, first + thresholds.size, thresholds[thresholds > 0])
 
@@ -100,35 +114,45 @@ def poisson_thresholds(mean: float) -> np.ndarray:
     )
 
 
-def kept(normal: Normal) -> tuple[float, float]:
-    """Probability below the lower bound, and within the bounds."""
-    low, high = normal.bounds()
-    below = normal.cumulative(low)
-    return below, normal.cumulative(high) - below
-
-
-def _is_point(value) -> bool:
-    return value.sd == 0 if isinstance(value, Normal) else value.low == value.high
-
-
-def _center(value) -> float:
-    return value.mean if isinstance(value, Normal) else value.low
-
-
 def distribution_row(value, scale: float = 1.0) -> tuple[int, tuple[float, ...]]:
     """Kind of a distribution, and a, b, p_low, p_width, low, high, scale of its draws.
 
-    CONSTANT  a
-    NORMAL    a + b z(p_low + p_width u), clipped to [low, high], with z the normal quantile
-    UNIFORM   a + b u
+    CONSTANT    a
+    NORMAL      a + b z(p_low + p_width u), clipped to [low, high], with z the normal quantile
+    UNIFORM     a + b u
+    LOG_NORMAL  exp(a + b z(p_low + p_width u)), clipped to [low, high]
     """
-    if isinstance(value, Normal) and value.sd > 0:
-        below, within = kept(value)
-        return NORMAL, (value.mean, value.sd, below, within, *value.bounds(), scale)
+    if isinstance(value, np.ndarray):
+        return LISTED, (0.0, 0.0, 0.0, 1.0, -np.inf, np.inf, scale)
+    if isinstance(value, LogNormal) and value.negative:
+        scale = -scale
+    if isinstance(value, float) or without_spread(value):
+        value = value if isinstance(value, float) else value.center()
+        return CONSTANT, (value, 0.0, 0.0, 1.0, -np.inf, np.inf, scale)
     if isinstance(value, Uniform):
         return UNIFORM, (value.low, value.high - value.low, 0.0, 1.0, -np.inf, np.inf, scale)
-    value = value.mean if isinstance(value, Normal) else value
-    return CONSTANT, (value, 0.0, 0.0, 1.0, -np.inf, np.inf, scale)
+    below, within = (0.0, 1.0) if isinstance(value, ClippedNormal) else value.kept()
+    kind = LOG_NORMAL if isinstance(value, LogNormal) else NORMAL
+    return kind, (value.mean, value.sd, below, within, *value.bounds(), scale)
+
+
+class _Joined:
+    """Arrays laid end to end, and where the next one begins."""
+
+    def __init__(self, dtype):
+        self._parts = [np.zeros(0, dtype)]
+        self.size = 0
+
+    def append(self, part: np.ndarray | None) -> int:
+        """Where the part begins; None adds nothing."""
+        start = self.size
+        if part is not None:
+            self._parts.append(part.astype(self._parts[0].dtype))
+            self.size += part.size
+        return start
+
+    def array(self) -> np.ndarray:
+        return np.concatenate(self._parts)
 
 
 def build_tables(network: Network, scales, channels, delays) -> dict[str, np.ndarray]:
@@ -140,72 +164,85 @@ def build_tables(network: Network, scales, channels, delays) -> dict[str, np.nda
         channels: of each projection.
         delays: ``delay_table`` of each projection.
     """
-    connections, weights, thresholds = [], [], [no_thresholds()]
-    ends: dict[str, list] = {"sources": [], "targets": []}
-    listed_weights, listed_delays = [], []
-    rows = zip(network.projections, scales, channels, delays, strict=True)
-    for position, (projection, scale, channel, table) in enumerate(rows):
-        pre, post = network.index(projection.pre), network.index(projection.post)
-        rule = projection.connector
-        kind, row = distribution_row(projection.weight, scale)
-        first = [sum(map(len, part)) for part in (ends["sources"], listed_weights, listed_delays)]
-        if isinstance(rule, FromList):
-            ends["sources"].append(rule.sources)
-            ends["targets"].append(rule.targets)
-            if rule.weights is not None:
-                kind = LISTED
-                listed_weights.append(rule.weights)
-        if table.listed is not None:
-            listed_delays.append(table.listed)
-        connections.append(
-            (
-                CONNECTORS.index(type(rule)),
-                network.synapses(projection),
-                network.starts[pre],
-                network.populations[pre].size,
-                network.starts[post],
-                network.populations[post].size,
-                getattr(rule, "k", 0),
-                SYNAPSES << 24 | position,
-                first[0],
-                kind,
-                sum(map(len, thresholds)),
-                table.thresholds.size if table.listed is None else -1,
-                table.shortest,
-                channel,
-                0,
-                0,
-                0,
-                first[1],
-                first[2],
-            )
-        )
+    joined = {
+        "counted": _Joined(np.int64),
+        "thresholds": _Joined(np.uint32),
+        "listed_sources": _Joined(np.int32),
+        "listed_targets": _Joined(np.int32),
+        "listed_weights": _Joined(np.float64),
+        "listed_delays": _Joined(np.int32),
+    }
+    connections, weights = [], []
+    for position, (scale, channel, table) in enumerate(zip(scales, channels, delays, strict=True)):
+        connection, row = _connection(network, position, scale, channel, table, joined)
+        connections.append(connection)
         weights.append(row)
-        thresholds.append(table.thresholds)
-    groups, voltages = [], []
-    for position, population in enumerate(network.populations):
-        resting = np.asarray(population.neuron.v_leak, dtype=np.float64)
-        if population.v is None and resting.ndim:
-            value = 0.0
-        else:
-            value = float(resting) if population.v is None else population.v
-        kind, row = distribution_row(value)
-        stream = VOLTAGES << 24 | position
-        groups.append((network.starts[position], population.size, stream, kind, 0))
-        voltages.append(row)
+    groups, voltages = _groups(network)
     return {
         "connections": np.array(connections, np.int64).reshape(-1, 19),
         "weights": np.array(weights, np.float64).reshape(-1, 7),
-        "counted": np.zeros(0, np.int64),
-        "thresholds": np.concatenate(thresholds),
-        "listed_sources": _joined(ends["sources"], np.int32),
-        "listed_targets": _joined(ends["targets"], np.int32),
-        "listed_weights": _joined(listed_weights, np.float64),
-        "listed_delays": _joined(listed_delays, np.int32),
-        "groups": np.array(groups, np.int64),
-        "voltages": np.array(voltages, np.float64),
+        "groups": np.array(groups, np.int64).reshape(-1, 5),
+        "voltages": np.array(voltages, np.float64).reshape(-1, 7),
+        **{name: parts.array() for name, parts in joined.items()},
     }
 
 
-def _joined(parts, dtype) -> np.ndarray:
-    return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype)
+def _connection(network: Network, position: int, scale, channel, table: Delays, joined):
+    """Row of ``connections`` and of ``weights``; arrays go to ``joined``."""
+    projection = network.projections[position]
+    rule, drawn = projection.connector, projection.weights
+    pre, post = network.index(projection.pre), network.index(projection.post)
+    kind, row = distribution_row(drawn, scale)
+    distinct = isinstance(rule, FixedProbability) or not getattr(rule, "multapses", True)
+    first_end = joined["listed_sources"].append(getattr(rule, "sources", None))
+    joined["listed_targets"].append(getattr(rule, "targets", None))
+    fields = (
+        CONNECTORS.index(type(rule)),
+        network.counts[position],
+        network.starts[pre],
+        network.populations[pre].size,
+        network.starts[post],
+        network.populations[post].size,
+        getattr(rule, "k", 0),
+        SYNAPSES << 24 | position,
+        first_end,
+        kind,
+        joined["thresholds"].append(table.thresholds),
+        table.thresholds.size if table.listed is None else -1,
+        table.shortest,
+        channel,
+        int(projection.same and not getattr(rule, "autapses", True)),
+        int(distinct),
+        joined["counted"].append(network.synapses_before(position)),
+        joined["listed_weights"].append(drawn if kind == LISTED else None),
+        joined["listed_delays"].append(table.listed),
+    )
+    return fields, row
+
+
+def _groups(network: Network):
+    """Rows of ``groups`` and ``voltages`` for initial values that are drawn, or one number."""
+    groups, voltages = [], []
+    for position, population in enumerate(network.populations):
+        for name, value in population.start.items():
+            if isinstance(value, np.ndarray):
+                continue
+            row = population.neuron.state.index(name)
+            stream = (VOLTAGES if row == 0 else OTHER_STATE + row) << 24 | position
+            kind, numbers = distribution_row(value)
+            groups.append((network.starts[position], population.size, stream, kind, row))
+            voltages.append(numbers)
+    return groups, voltages
+
+
+def fill_initial(network: Network, initial: np.ndarray) -> np.ndarray:
+    """Write what is not drawn into the state at the start [S, N]: arrays that are given, and
+    each neuron's own resting voltage where no voltage is."""
+    for population, part in zip(network.populations, network.slices.values(), strict=True):
+        values = population.start
+        if "v" not in values:
+            initial[0, part] = getattr(population.neuron, "v_leak", 0.0)
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                initial[population.neuron.state.index(name), part] = value
+    return initial
