@@ -18,6 +18,11 @@
                                              # run_cpu_s, memory_bytes, synapses, seed
     result.save("spikes.npz"); Result.load("spikes.npz")
 
+    simulation = Simulation(network, spikes=("E",), record=[
+        Record("E", ("v", "i"), neurons=range(10), every=1.0),
+    ])
+    result.states["E"]["v"]                  # float32 [T, 10]; .times, .neurons
+
     memory_estimate(network, backend=None, threads=None)              # bytes, nothing built
     default_threads(network), most_threads()                          # used, and allowed
 
@@ -26,7 +31,8 @@ KeyboardInterrupt between two calls of the engine, and ``simulation.result()`` t
 so far.
 """
 
-from cusnn.simulation.result import Result
+from cusnn.simulation.record import Record
+from cusnn.simulation.result import Result, States
 from cusnn.simulation.simulate import (
     Simulation,
     default_threads,
@@ -34,4 +40,12 @@ from cusnn.simulation.simulate import (
     most_threads,
 )
 
-__all__ = ["Result", "Simulation", "default_threads", "memory_estimate", "most_threads"]
+__all__ = [
+    "Record",
+    "Result",
+    "Simulation",
+    "States",
+    "default_threads",
+    "memory_estimate",
+    "most_threads",
+]

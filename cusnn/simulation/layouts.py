@@ -1,7 +1,6 @@
-"""The two ways in which a network lies in memory and moves: rows sorted by delay on CPUs, and
+"""How a network lies in memory and moves: rows sorted by delay on CPUs, delay rings on GPUs.
 
-delay rings on GPUs. Both take and give the same: state in the order of neurons, spikes in flight,
-and stretches of steps.
+Both take and give the same: state in the order of neurons, spikes in flight, stretches of steps.
 """
 
 from __future__ import annotations
@@ -148,7 +147,7 @@ def sorted_spikes(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_tile(state: np.ndarray, tiles: int) -> np.ndarray:
-    """State [S, N] in the order of neurons as [X, S, L]: neuron g is number g // X of tile g % X."""
+    """State [S, N] as [X, S, L]: neuron g is number g // X of tile g % X."""
     rows, n = state.shape
     padded = np.zeros((rows, -(-n // tiles) * tiles), np.float32)
     padded[:, :n] = state

@@ -16,6 +16,7 @@ from cusnn.simulation.layouts import Moment, SortedRows
 from cusnn.simulation.memory import available_bytes, engine_bytes
 from cusnn.simulation.pace import Pace, checked_threads, default_threads, most_threads
 from cusnn.simulation.plan import Plan, longest_delay, plan
+from cusnn.simulation.record import Recorder
 from cusnn.simulation.result import Result
 
 __all__ = ["Simulation", "default_threads", "memory_estimate", "most_threads"]
@@ -50,6 +51,10 @@ class Simulation:
         threads: number of threads, and of tiles that the neurons are cut into; None for what
             ``default_threads`` says, or one at times when other programs keep the cores so busy
             that one is faster. The spikes do not depend on it.
+        record: state variables to sample: a ``Record``, several of them for different
+            populations, or names by label (of all neurons, in every step).
+        spikes: labels of the populations whose spikes are recorded; None for all. They are
+            counted in any case.
 
     Attributes:
         network: as given.
@@ -61,15 +66,24 @@ class Simulation:
 
     Raises:
         TypeError: ``network`` is no Network.
-        ValueError: an unknown backend, more threads than ``most_threads()``, or a network that
-            the engine cannot represent.
+        ValueError: an unknown backend, more threads than ``most_threads()``, a population or
+            variable to record that there is not, or a network that the engine cannot represent.
         MemoryError: the network needs more memory than there is.
     """
 
-    def __init__(self, network: Network, *, backend: str | None = None, threads: int | None = None):
+    def __init__(
+        self,
+        network: Network,
+        *,
+        backend: str | None = None,
+        threads: int | None = None,
+        record=None,
+        spikes=None,
+    ):
         _check_network("Simulation", network)
         self.network, self.backend = network, engine.chosen_backend(backend)
         self.threads = checked_threads("Simulation", network, threads)
+        self._recorder = Recorder(network, record, spikes)
         self._pace = Pace(self.threads, free=threads is None)
         tiles = _tiles(network, self.threads)
         self.memory = _checked_memory(network, self.backend, self.threads)
@@ -99,7 +113,7 @@ class Simulation:
         """Back to time zero: voltages as at the start, no spikes; the synapses stay."""
         nothing = np.zeros(0, np.int64), np.zeros(0, np.int32)
         self._layout.load(Moment(0, self._initial, *nothing))
-        self._recorded: list[tuple[np.ndarray, np.ndarray]] = []
+        self._recorder.clear()
         self.step, self._events, self._wall_s, self._cpu_s = 0, 0, 0.0, 0.0
         self._valid_until = 0
 
@@ -115,11 +129,13 @@ class Simulation:
 
         Raises:
             ValueError: a duration that is negative or no multiple of dt.
+            MemoryError: samples of the state that there is no room for.
             KeyboardInterrupt: Ctrl-C; steps done until then stand, ``result()`` has their spikes,
                 and ``run`` may be called again.
         """
         first, last = self.step, self.step + self._steps(duration)
-        mark, before = len(self._recorded), (self._events, self._wall_s, self._cpu_s)
+        self._check_room(last)
+        mark, before = self._recorder.mark(), (self._events, self._wall_s, self._cpu_s)
         with interrupts_deferred() as interrupted:
             while self.step < last and not interrupted():
                 self._advance(last - self.step)
@@ -131,15 +147,15 @@ class Simulation:
 
     def result(self) -> Result:
         """Everything since the start or the last ``reset``."""
-        return self._result(0, 0, 0, 0.0, 0.0)
+        return self._result(None, 0, 0, 0.0, 0.0)
 
     def _advance(self, most: int) -> None:
         """One call of the engine, for ``most`` steps at most, and its spikes recorded."""
         started, cpu_started = time.perf_counter(), time.process_time()
         steps, threads = self._pace.next_call()
         steps = min(steps, most, self._prepared())
-        stretch = self._layout.advance(steps, 1, threads)
-        self._recorded.append((stretch.steps, stretch.neurons))
+        stretch = self._layout.advance(steps, self._recorder.every, threads)
+        self._recorder.add(stretch)
         self.step += stretch.n_steps
         self._events += stretch.events
         self._cpu_s += time.process_time() - cpu_started
@@ -151,7 +167,7 @@ class Simulation:
         """Steps for which the engine's tables hold, made anew where they have changed."""
         if self.step >= self._valid_until:
             tables = self._plan.advance_tables(self.step)
-            self._layout.prepare({**tables, "probes": np.zeros((0, 2), np.int64)})
+            self._layout.prepare({**tables, "probes": self._recorder.probes})
             changes = self._plan.changes
             following = changes[bisect.bisect_right(changes, self.step) :]
             self._valid_until = following[0] if following else np.inf
@@ -167,14 +183,20 @@ class Simulation:
             raise ValueError(f"run: duration={duration} ms must be a multiple of dt={dt} ms")
         return steps
 
-    def _result(self, mark: int, first: int, events: int, wall_s: float, cpu_s: float) -> Result:
-        """Spikes recorded since ``mark``, and what has been counted beyond the given numbers."""
-        empty = (np.zeros(0, np.int64), np.zeros(0, np.int32))
-        columns = zip(empty, *self._recorded[mark:], strict=True)
-        steps, neurons = (np.concatenate(column) for column in columns)
+    def _check_room(self, last: int) -> None:
+        """Refuse samples for which there is no memory."""
+        needed, available = self._recorder.bytes(self.step, last), available_bytes()
+        if available is not None and needed > available:
+            raise MemoryError(
+                f"run: samples of {len(self._recorder.probes):,} variables need "
+                f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are available; record fewer "
+                f"neurons, or take a larger every= or a shorter duration"
+            )
+
+    def _result(self, mark, first: int, events: int, wall_s: float, cpu_s: float) -> Result:
+        """What was recorded since ``mark``, and what has been counted beyond the given numbers."""
         return Result(
-            steps=steps,
-            neurons=neurons,
+            **self._recorder.since(mark, first, self.step),
             slices=self.network.slices,
             dt=self.network.dt,
             first_step=first,
