@@ -8,18 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cusnn.network import (
-    AllToAll,
-    FixedInDegree,
-    FixedTotalNumber,
-    FromList,
-    Network,
-    Normal,
-    OneToOne,
-    Uniform,
-)
+from cusnn.network import Network
+from cusnn.network.distributions import extent
 from cusnn.simulation.draws import (
-    LARGEST_DEVIATE,
     Delays,
     build_tables,
     delay_table,
@@ -276,34 +267,16 @@ def _too_many(label: str, number: float) -> ValueError:
     )
 
 
-def _weight_range(projection) -> tuple[float, float, float]:
-    """Smallest and largest weight that can occur, and the mean size of weights."""
-    listed = getattr(getattr(projection, "connector", None), "weights", None)
-    weight = projection.weight
-    if listed is not None:
-        size = float(np.abs(listed).mean()) if listed.size else 0.0
-        return float(listed.min(initial=0.0)), float(listed.max(initial=0.0)), size
-    if isinstance(weight, Normal):
-        low, high = weight.bounds()
-        reach = LARGEST_DEVIATE * weight.sd
-        low, high = max(low, weight.mean - reach), min(high, weight.mean + reach)
-        return low, high, max(abs(weight.mean), weight.sd)
-    if isinstance(weight, Uniform):
-        return weight.low, weight.high, 0.5 * max(abs(weight.low), abs(weight.high))
-    return weight, weight, abs(weight)
+def _weight_range(target) -> tuple[float, float, float]:
+    """Smallest and largest weight that can occur, and the typical size of one."""
+    return extent(target.weights if hasattr(target, "weights") else float(target.weight))
 
 
-def _largest_in_degree(network: Network, projection) -> float:
+def _largest_in_degree(network: Network, projection) -> int:
     """In-degree that no target exceeds; for random targets but once in 10**25 networks."""
     pre = network.populations[network.index(projection.pre)].size
     post = network.populations[network.index(projection.post)].size
-    rule = projection.connector
-    if isinstance(rule, FixedTotalNumber):
-        mean = rule.n / post
-        return min(rule.n, math.ceil(mean + 12.0 * math.sqrt(mean) + 40.0))
-    if isinstance(rule, FromList):
-        return int(np.bincount(rule.targets).max()) if rule.targets.size else 0
-    return {FixedInDegree: lambda: rule.k, AllToAll: lambda: pre, OneToOne: lambda: 1}[type(rule)]()
+    return projection.connector.largest_in_degree(pre, post, projection.same)
 
 
 # ------------------------------------------------------------------ tables that change with time
