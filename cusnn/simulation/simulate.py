@@ -11,6 +11,7 @@ import numpy as np
 from cusnn.network import Network, Population
 from cusnn.neurons import LIF
 from cusnn.ops import network as engine
+from cusnn.simulation.draws import fill_initial
 from cusnn.simulation.interrupts import interrupts_deferred
 from cusnn.simulation.layouts import Moment, SortedRows
 from cusnn.simulation.memory import available_bytes, engine_bytes
@@ -97,7 +98,7 @@ class Simulation:
             threads=self.threads,
             backend=self.backend,
         )
-        self._initial = _initial(network, self._layout.initial)
+        self._initial = fill_initial(network, self._layout.initial)
         self.reset()
         self.build_s = time.perf_counter() - started
         self.build_cpu_s = time.process_time() - cpu_started
@@ -225,14 +226,6 @@ def _check_network(owner: str, network) -> None:
 def _tiles(network: Network, threads: int) -> int:
     """A tile per thread, and none too large for two channels."""
     return max(min(threads, network.size), engine.fewest_tiles(network.size, 2))
-
-
-def _initial(network: Network, built: np.ndarray) -> np.ndarray:
-    """State at the start: as built, and each neuron's own resting voltage where nothing is set."""
-    for population, part in zip(network.populations, network.slices.values(), strict=True):
-        if population.v is None:
-            built[0, part] = population.neuron.v_leak
-    return built
 
 
 def _compile(planned: Plan, tiles: int, threads: int, backend: str) -> float:
