@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from cusnn import __version__, cli, driver, info, models
 from cusnn.cli import files, tables
 from cusnn.cli.info import gpu_text
-from cusnn.cli.orders import Order
+from cusnn.cli.models import brunel, microcircuit
+from cusnn.cli.settings import Settings
 from cusnn.cli.simulation import Run, built
 from cusnn.cli.summary import population_figures, print_table
 from cusnn.simulation import Result, Simulation, simulate
@@ -69,6 +70,11 @@ def finished(tmp_path_factory):
     """One complete run, looked at by many tests."""
     out = tmp_path_factory.mktemp("runs") / "new" / "folder"
     return run_tiny(out, "--scale", "0.02"), out
+
+
+def settings(**changed):
+    given = {"time_ms": 12.0, "warmup": 8.0, "dt": 0.1, "seed": 1, "backend": "numpy"}
+    return Settings(**{**given, "threads": 1, "out": Path("."), **changed})
 
 
 def rows(output):
@@ -147,15 +153,27 @@ def test_summary_holds_all_figures(finished):
         assert name in result.output
 
 
+def test_synchrony_of_the_table():
+    """Every neuron of a population in one step of ten bins: mean 2.1, variance over mean 18.9."""
+    network = models.microcircuit(0.01)
+    part = network.slices["L4I"]
+    neurons = np.arange(part.start, part.stop)
+    # The last step of a bin, stamped with its very end.
+    result = Result(np.full(neurons.size, 49), neurons, network.slices, 0.1, 0, 100)
+    published = microcircuit(settings(), scale=0.01, drive="poisson")
+    figures = population_figures(published, Run(result, False, 0.0, 1.0, 0))
+    assert figures["L4I"]["synchrony"] == pytest.approx(0.9 * neurons.size)
+    assert figures["L4E"]["synchrony"] is None
+
+
 def test_cv_of_the_table():
     """Three spikes of one neuron of L4E, intervals 2 and 4 ms: CV 1/3; one before the window."""
     network = models.microcircuit(0.01)
     first = network.slices["L4E"].start
     steps = np.array([5, 100, 120, 160])
     result = Result(steps, np.full(4, first), network.slices, 0.1, 0, 200)
-    order = Order(0.01, 12.0, 8.0, 0.1, "poisson", 1, "numpy", 1, Path("."))
-    run = Run(result, False, 8.0, 1.0, 0)
-    figures = population_figures(order, network, run)
+    published = microcircuit(settings(), scale=0.01, drive="poisson")
+    figures = population_figures(published, Run(result, False, 8.0, 1.0, 0))
     assert figures["L4E"]["cv_isi"] == pytest.approx(1 / 3)
     assert figures["L4E"]["cv_isi_neurons"] == 1
     assert figures["L4E"]["rate_hz"] == pytest.approx(3 / 219 / 0.012)
@@ -166,14 +184,51 @@ def test_nest_column_at_its_scales(capsys):
     network = models.microcircuit(0.1)
     result = Result(np.zeros(0, int), np.zeros(0, int), network.slices, 0.1, 0, 200)
     for drive, shown in (("poisson", True), ("dc", False)):
-        order = Order(0.1, 20.0, 0.0, 0.1, drive, 1, "numba", 1, Path("."))
-        figures = population_figures(order, network, Run(result, False, 0.0, 1.0, 0))
-        summary = {"populations": figures, "settings": {"scale": 0.1}}
-        print_table(Console(width=100), summary)
+        published = microcircuit(settings(), scale=0.1, drive=drive)
+        figures = population_figures(published, Run(result, False, 0.0, 1.0, 0))
+        print_table(Console(width=100), published, figures)
         text = capsys.readouterr().out
         assert ("NEST at" in text) is shown
         assert ("0.447" in text) is shown
         assert "0.903" in text
+
+
+def test_brunel_prints_theory_and_paper(tmp_path):
+    short = ("--time", "10", "--warmup", "5", "--backend", "numpy", "--out", tmp_path)
+    result = call("run", "brunel", "--order", "100", "--regime", "b", *short)
+    assert result.exit_code == 0, result.output
+    assert "Brunel 2000) of order 100: 500 neurons, 25,000 synapses" in result.output
+    assert "g 6, eta 4, dt 0.1 ms, seed 1, 5 + 10 ms of model time" in result.output
+    table, theory = rows(result.output), models.brunel_rates(100, regime="B")["mean_field"]["E"]
+    assert list(table) == ["E", "I"]
+    assert table["E"][2] == f"{theory:.3f}"
+    assert "published" not in result.output
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["model"] == "brunel"
+    assert summary["settings"]["g"] == 6.0
+    figures = summary["populations"]["I"]
+    assert figures["mean_field_rate_hz"] == pytest.approx(theory)
+    assert figures["published_rate_hz"] is None
+    assert table["I"][1] == f"{figures['rate_hz']:.3f}"
+    assert table["I"][-1] == f"{figures['synchrony']:.2f}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("raster.png", "spikes.npz", "summary.json"),
+    ]
+
+
+def test_published_state_of_brunel():
+    """At full size, where the paper tells rate and state."""
+    published = brunel(settings(), order=2500, regime="D", g=None, eta=None, v_reset=None)
+    assert list(published.rates) == ["mean_field", "published"]
+    empty = Result(np.zeros(0, int), np.zeros(0, int), published.network.slices, 0.1, 0, 200)
+    figures = population_figures(published, Run(empty, False, 0.0, 1.0, 0))
+    assert figures["E"]["published_rate_hz"] == 5.5
+    console = Console(width=100, record=True)
+    print_table(console, published, figures)
+    text = console.export_text()
+    assert "mean field" in text
+    assert "5.500" in text
+    assert "published: synchronous irregular: the population oscillates" in text
 
 
 def test_direct_current_at_a_small_scale_warns(tmp_path):
@@ -233,7 +288,23 @@ def test_refusals_are_one_line_and_come_before_the_build(tmp_path, monkeypatch, 
         pytest.fail("the build began")
 
     monkeypatch.setattr("cusnn.simulation.Simulation", built)
-    assert text in refused(run_tiny(tmp_path, *arguments))
+    assert text in refused(run_tiny(tmp_path / "new" / "folder", *arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--order", "11"), "--order 11: order must be a positive multiple of 10, got 11"),
+        (("--regime", "x"), "--regime X: regime must be one of A, B, C, D"),
+        (("--g", "-1"), "--g -1.0: g must be a finite number"),
+        (("--v-reset", "30"), "--v-reset 30.0: v_reset must lie below v_threshold"),
+        (("--dt", "0.4"), "--dt 0.4: dt must divide the delay of 1.5 ms"),
+        (("--threads", "0"), "--threads must be 1 to "),
+    ],
+)
+def test_brunel_refuses(tmp_path, arguments, text):
+    assert text in refused(call("run", "brunel", "--out", tmp_path / "new", *arguments))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -258,8 +329,9 @@ def test_cuda_with_a_gpu(monkeypatch, tmp_path):
 
 def test_too_little_memory(monkeypatch, tmp_path):
     monkeypatch.setattr(simulate, "available_bytes", lambda: 1_000_000)
-    line = refused(run_tiny(tmp_path))
+    line = refused(run_tiny(tmp_path / "new" / "folder"))
     assert "are available; take backend numba, which needs 0.25 GB, and a smaller scale" in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_errors_of_the_driver_are_one_line(monkeypatch, tmp_path):
@@ -434,7 +506,7 @@ def test_ctrl_c_between_files(monkeypatch, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "picture", interrupted)
+    monkeypatch.setattr("cusnn.cli.run.picture", interrupted)
     result = run_tiny(tmp_path)
     assert result.exit_code == 130
     assert "interrupted; only spikes.npz, summary.json was written" in result.stderr
@@ -524,9 +596,13 @@ def test_help(arguments):
     assert "Usage" in result.output
 
 
-def test_every_flag_is_documented():
-    text = call("run", "microcircuit", "--help").output
-    for flag in ("scale", "time", "warmup", "dt", "drive", "seed", "backend", "threads", "out"):
+@pytest.mark.parametrize(
+    ("model", "own"),
+    [("microcircuit", ("scale", "drive")), ("brunel", ("order", "regime", "g", "eta", "v-reset"))],
+)
+def test_every_flag_is_documented(model, own):
+    text = call("run", model, "--help").output
+    for flag in (*own, "time", "warmup", "dt", "seed", "backend", "threads", "out"):
         assert f"--{flag}" in text
 
 

@@ -13,96 +13,112 @@ import typer
 from rich.console import Console
 
 from cusnn.cli.errors import INTERRUPTED
-from cusnn.cli.orders import DRIVES, Order
+from cusnn.cli.models import Published
+from cusnn.cli.settings import Settings
 from cusnn.cli.simulation import Run
 from cusnn.cli.tables import escape, stderr
 
-# For the space that results need: spikes per neuron and second (the microcircuit fires at 3), and
-# bytes per spike before compression.
-RATE_AT_MOST, BYTES_PER_SPIKE = 10.0, 12
+# For the space that results need: spikes per neuron and second where more are not expected, bytes
+# per spike before compression, and bytes of pictures and text.
+RATE_AT_MOST, BYTES_PER_SPIKE, BYTES_BESIDE = 10.0, 12, 2e6
 
 
-def check_folder(order: Order, n_neurons: int) -> None:
-    """Make the folder, write a byte, and look at the free space, before anything takes long."""
-    for path in (order.out, *order.out.parents):
+@contextlib.contextmanager
+def results_folder(out: Path, needed: float):
+    """Make a folder, write a byte, look at the free space; take it away again if it stays empty.
+
+    Raises:
+        OSError: it cannot be made or written to, or fewer than ``needed`` bytes are free.
+    """
+    for path in (out, *out.parents):
         if path.exists() and not path.is_dir():
-            reason = f"cannot write to {order.out}: {path} is not a folder"
-            raise OSError(f"{reason}; take another --out")
+            raise OSError(f"cannot write to {out}: {path} is not a folder; take another --out")
+    new = [path for path in (out, *out.parents) if not path.exists()]
     try:
-        order.out.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=order.out, prefix=".probe-") as probe:
+        _check_room(out, needed)
+        yield
+    finally:
+        # A folder with something in it stays, and so do those around it.
+        with contextlib.suppress(OSError):
+            for path in new:
+                path.rmdir()
+
+
+def _check_room(out: Path, needed: float) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out, prefix=".probe-") as probe:
             probe.write(b"x")
             probe.flush()
-        free = shutil.disk_usage(order.out).free
+        free = shutil.disk_usage(out).free
     except OSError as error:
-        raise _unwritable(order.out, error) from None
-    seconds = (order.time_ms + order.warmup) / 1000.0
-    needed = 2e6 + n_neurons * seconds * RATE_AT_MOST * BYTES_PER_SPIKE
+        raise _unwritable(out, error) from None
     if free < needed:
         raise OSError(
-            f"--out {order.out}: {free / 1e6:.1f} MB are free there, the results may need "
+            f"--out {out}: {free / 1e6:.1f} MB are free there, the results may need "
             f"{needed / 1e6:.1f} MB; take a shorter --time, or a folder with more room"
         )
+
+
+def bytes_needed(published: Published, settings: Settings) -> float:
+    """Room that the results of a run may take."""
+    expected = (rate for rates in published.rates.values() for rate in rates.values())
+    rate = max(RATE_AT_MOST, 1.5 * max(expected, default=0.0))
+    seconds = (settings.time_ms + settings.warmup) / 1000.0
+    return BYTES_BESIDE + published.network.size * seconds * rate * BYTES_PER_SPIKE
 
 
 def _unwritable(path: Path, error: OSError) -> OSError:
     return OSError(f"cannot write to {path}: {error.strerror or error}; take another --out")
 
 
-def write(console: Console, order: Order, run: Run, summary: dict) -> None:
-    """spikes.npz, summary.json, raster.png; each whole or not at all."""
+def write(console: Console, out: Path, run: Run, summary: dict, draw) -> None:
+    """spikes.npz, summary.json, raster.png; each whole or not at all.
+
+    Args:
+        draw: function without arguments that returns the picture.
+    """
     written: list[str] = []
     try:
-        _write_files(console, order, run, summary, written)
+        _write_files(console, out, run, summary, draw, written)
     except KeyboardInterrupt:
         if not written:
             raise
         names = ", ".join(written)
         stderr().print(f"[yellow]interrupted; only {names} was written[/]", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
-    console.print(f"wrote {', '.join(written)} to {escape(order.out)}", soft_wrap=True)
+    console.print(f"wrote {', '.join(written)} to {escape(out)}", soft_wrap=True)
 
 
-def _write_files(console: Console, order: Order, run: Run, summary: dict, written: list) -> None:
+def _write_files(console: Console, out: Path, run: Run, summary: dict, draw, written: list) -> None:
     """Write one after the other, and note in ``written`` what is there."""
-    text = json.dumps(summary, indent=2) + "\n"
-    _write_file(order.out / "spikes.npz", run.result.save)
+    write_file(out / "spikes.npz", run.result.save)
     written.append("spikes.npz")
-    _write_file(order.out / "summary.json", lambda path: path.write_text(text, encoding="utf-8"))
+    write_json(out / "summary.json", summary)
     written.append("summary.json")
-    try:
-        figure = picture(run, summary)
-    except ImportError as error:
-        (order.out / "raster.png").unlink(missing_ok=True)
-        console.print(f"[yellow]raster.png was left out:[/] {escape(error)}", soft_wrap=True)
-    else:
-        _write_file(order.out / "raster.png", lambda path: figure.savefig(path, format="png"))
+    if write_picture(console, out / "raster.png", draw):
         written.insert(1, "raster.png")
 
 
-def picture(run: Run, summary: dict):
-    from cusnn import plots
-
-    result, figures = run.result, summary["populations"]
-    nest = any(row["nest_rate_hz"] is not None for row in figures.values())
-    key = "nest_rate_hz" if nest else "published_rate_hz"
-    network, settings = summary["network"], summary["settings"]
-    return plots.activity(
-        result.times,
-        result.neurons,
-        result.slices,
-        start=run.skip_ms,
-        stop=max(result.duration, run.skip_ms + settings["dt_ms"]),
-        mean_rates={label: row["rate_hz"] or 0.0 for label, row in figures.items()},
-        reference={label: row[key] for label, row in figures.items()},
-        reference_label="NEST, same scale" if nest else "published, full size",
-        title=f"Cortical microcircuit at scale {settings['scale']:g}: "
-        f"{network['neurons']:,} neurons, {network['synapses']:,} synapses, "
-        f"{DRIVES[settings['drive']]}",
-    )
+def write_json(path: Path, content: dict) -> None:
+    """A file of JSON that ends in a new line."""
+    text = json.dumps(content, indent=2) + "\n"
+    write_file(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def _write_file(path: Path, write) -> None:
+def write_picture(console: Console, path: Path, draw) -> bool:
+    """Whether the picture was written; without matplotlib an older one is taken away."""
+    try:
+        figure = draw()
+    except ImportError as error:
+        path.unlink(missing_ok=True)
+        console.print(f"[yellow]{path.name} was left out:[/] {escape(error)}", soft_wrap=True)
+        return False
+    write_file(path, lambda file: figure.savefig(file, format="png"))
+    return True
+
+
+def write_file(path: Path, write) -> None:
     """Write beside, then rename, so that no reader and no full disk leaves half a file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""``cusnn run``."""
+"""``cusnn run``: one implementation, a command for each published network."""
 
 from __future__ import annotations
 
@@ -9,12 +9,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cusnn.cli import models
 from cusnn.cli.app import Debug, models_app
 from cusnn.cli.errors import INTERRUPTED, one_line_errors
-from cusnn.cli.files import check_folder, write
-from cusnn.cli.orders import BACKENDS, DRIVES, Order, backend_of, check_times, described
-from cusnn.cli.simulation import progress_bar, simulate
-from cusnn.cli.summary import print_speed, print_table, summarize
+from cusnn.cli.files import bytes_needed, results_folder, write
+from cusnn.cli.models import Published
+from cusnn.cli.settings import BACKENDS, Settings, backend_of, check_times
+from cusnn.cli.simulation import build, simulate
+from cusnn.cli.summary import picture, print_speed, print_table, summarize
+
+Time = Annotated[float, typer.Option("--time", help="Model time that is measured, ms.")]
+Warmup = Annotated[float, typer.Option(help="Model time before that, left out of all figures, ms.")]
+Dt = Annotated[float, typer.Option(help="Step, ms; at most the shortest delay.")]
+Seed = Annotated[int, typer.Option(help="0 to 2**32 - 1.")]
+Backend = Annotated[
+    str, typer.Option(metavar="|".join(BACKENDS), help="What computes; auto is numba.")
+]
+Threads = Annotated[int | None, typer.Option(help="CPU threads; one per core if not given.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/MODEL if not given.")]
 
 
 @models_app.command("microcircuit")
@@ -22,13 +34,6 @@ def microcircuit(
     scale: Annotated[
         float, typer.Option(help="Share of neurons and of in-degrees, above 0 and at most 1.")
     ] = 0.1,
-    time_ms: Annotated[float, typer.Option("--time", help="Model time that is measured, ms.")] = (
-        1000.0
-    ),
-    warmup: Annotated[
-        float, typer.Option(help="Model time before that, left out of all figures, ms.")
-    ] = 100.0,
-    dt: Annotated[float, typer.Option(help="Step, ms; at most 0.1.")] = 0.1,
     drive: Annotated[
         str,
         typer.Option(
@@ -37,14 +42,13 @@ def microcircuit(
             "published default, for scales of 0.41 and above).",
         ),
     ] = "poisson",
-    seed: Annotated[int, typer.Option(help="0 to 2**32 - 1.")] = 1,
-    backend: Annotated[
-        str, typer.Option(metavar="|".join(BACKENDS), help="What computes; auto is numba.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads; one per core if not given.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/microcircuit"),
+    time_ms: Time = 1000.0,
+    warmup: Warmup = 100.0,
+    dt: Dt = 0.1,
+    seed: Seed = 1,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    out: Out = None,
     debug: Debug = False,
 ) -> None:
     """Simulate the cortical microcircuit of Potjans and Diesmann (2014).
@@ -53,58 +57,110 @@ def microcircuit(
 
     Writes spikes.npz, raster.png and summary.json.
     """
+    _command(
+        debug,
+        lambda settings: models.microcircuit(settings, scale=scale, drive=drive.lower()),
+        (time_ms, warmup, dt, seed, backend, threads, out or Path("runs/microcircuit")),
+    )
+
+
+@models_app.command("brunel")
+def brunel(
+    order: Annotated[
+        int, typer.Option(help="Inhibitory neurons; there are 4 times as many excitatory ones.")
+    ] = 2500,
+    regime: Annotated[
+        str,
+        typer.Option(
+            metavar="A|B|C|D",
+            help="g and eta of a published state: synchronous regular (A), fast oscillation (B), "
+            "asynchronous irregular (C), slow oscillation (D).",
+        ),
+    ] = "C",
+    g: Annotated[
+        float | None, typer.Option("--g", help="Inhibition over excitation; the regime's.")
+    ] = None,
+    eta: Annotated[
+        float | None, typer.Option(help="Outer rate over that of threshold; the regime's.")
+    ] = None,
+    v_reset: Annotated[
+        float | None, typer.Option(help="Voltage after a spike, mV; the paper's 10.")
+    ] = None,
+    time_ms: Time = 1000.0,
+    warmup: Warmup = 100.0,
+    dt: Dt = 0.1,
+    seed: Seed = 1,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    out: Out = None,
+    debug: Debug = False,
+) -> None:
+    """Simulate the sparse network of Brunel (2000): delta synapses, four regimes.
+
+    Prints rates beside those of mean-field theory and of the paper, irregularity and synchrony.
+
+    Writes spikes.npz, raster.png and summary.json.
+    """
+    _command(
+        debug,
+        lambda settings: models.brunel(
+            settings, order=order, regime=regime.upper(), g=g, eta=eta, v_reset=v_reset
+        ),
+        (time_ms, warmup, dt, seed, backend, threads, out or Path("runs/brunel")),
+    )
+
+
+def _command(debug: bool, order, given: tuple) -> None:
+    """Settings, network, run, and the exit code.
+
+    Args:
+        order: settings -> what is published of the network that was asked for.
+        given: the settings, as the command line has them.
+    """
     with one_line_errors(debug):
+        time_ms, warmup, dt, seed, backend, threads, out = given
         chosen = backend_of(backend.lower())
-        order = Order(scale, time_ms, warmup, dt, drive.lower(), seed, chosen, threads, out)
-        code = _run_microcircuit(order)
+        settings = Settings(time_ms, warmup, dt, seed, chosen, threads, out)
+        code = _run(order(settings), settings)
     if code:
         raise typer.Exit(code)
 
 
-def _run_microcircuit(order: Order) -> int:
+def _run(published: Published, settings: Settings) -> int:
     """Everything between the checked command line and the exit code."""
-    from cusnn.simulation import Simulation
-
     console = Console()
-    network = described(order)
-    check_times(order)
-    check_folder(order, network.size)
-    _announce(console, order, network)
-    started = time.perf_counter()
-    with progress_bar(console) as progress:
-        progress.add_task("compiling and building", total=None, note="")
-        simulation = Simulation(network, backend=order.backend, threads=order.threads)
-    run = simulate(console, order, simulation)
-    summary = summarize(order, network, simulation, run)
-    print_table(console, summary)
-    print_speed(console, summary, time.perf_counter() - started)
-    write(console, order, run, summary)
+    check_times(settings)
+    with results_folder(settings.out, bytes_needed(published, settings)):
+        _announce(console, published, settings)
+        started = time.perf_counter()
+        simulation = build(console, published.network, settings)
+        run = simulate(console, settings, simulation)
+        summary = summarize(published, settings, simulation, run)
+        figures = summary["populations"]
+        print_table(console, published, figures)
+        print_speed(console, summary, time.perf_counter() - started)
+        write(console, settings.out, run, summary, lambda: picture(published, run, figures))
     return INTERRUPTED if run.interrupted else 0
 
 
-def _announce(console: Console, order: Order, network) -> None:
-    from cusnn import models
+def _announce(console: Console, published: Published, settings: Settings) -> None:
     from cusnn.simulation import default_threads, memory_estimate
 
-    n_threads = order.threads or default_threads(network)
-    memory = memory_estimate(network, backend=order.backend, threads=order.threads)
+    network, backend = published.network, settings.backend
+    n_threads = settings.threads or default_threads(network)
+    memory = memory_estimate(network, backend=backend, threads=settings.threads)
     console.print(
-        f"[bold]Cortical microcircuit[/] (Potjans and Diesmann 2014) at scale {order.scale:g}: "
+        f"[bold]{published.title} {published.size}: "
         f"{network.size:,} neurons, {network.n_synapses:,} synapses, "
         f"about {memory / 1e9:.2f} GB of memory",
         soft_wrap=True,
     )
     console.print(
-        f"{DRIVES[order.drive]}, dt {order.dt:g} ms, seed {order.seed}, "
-        f"{order.warmup:g} + {order.time_ms:g} ms of model time, "
-        f"backend {order.backend}, "
+        f"{published.about}, dt {settings.dt:g} ms, seed {settings.seed}, "
+        f"{settings.warmup:g} + {settings.time_ms:g} ms of model time, "
+        f"backend {backend}, "
         f"{n_threads} thread{'s' if n_threads > 1 else ''}",
         soft_wrap=True,
     )
-    short = models.microcircuit_scaling(order.scale, order.drive).below_rheobase
-    if order.drive == "dc" and short:
-        console.print(
-            f"[yellow]warning:[/] at this scale the direct current alone makes no neuron of "
-            f"{', '.join(short)} fire; they may be silent. Take --drive poisson or a larger scale",
-            soft_wrap=True,
-        )
+    if published.warning:
+        console.print(f"[yellow]warning:[/] {published.warning}", soft_wrap=True)

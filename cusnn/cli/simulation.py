@@ -1,4 +1,4 @@
-"""A run under a progress bar, ended early by Ctrl-C."""
+"""Building and running under progress bars, ended early by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from cusnn.cli.info import CACHE_HINT
-from cusnn.cli.orders import Order
+from cusnn.cli.settings import Settings
 from cusnn.cli.tables import seconds
 
 # Code from the cache is loaded in less.
@@ -32,35 +32,38 @@ class Run:
     def measured_ms(self) -> float:
         return self.result.duration - self.skip_ms
 
-
-def progress_bar(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
+    @property
+    def kept(self):
+        """Which spikes come after the time that is left out, bool [n]."""
+        dt = self.result.dt
+        return self.result.steps * dt >= self.skip_ms - 0.5 * dt
 
 
-def simulate(console: Console, order: Order, simulation) -> Run:
+def build(console: Console, network, settings: Settings):
+    """The simulation, its build told."""
+    from cusnn.simulation import Simulation
+
+    with _progress_bar(console) as progress:
+        progress.add_task("compiling and building", total=None, note="")
+        return Simulation(network, backend=settings.backend, threads=settings.threads)
+
+
+def simulate(console: Console, settings: Settings, simulation) -> Run:
     """Warm-up and measured stretch under one progress bar; Ctrl-C ends them early."""
-    total = order.warmup + order.time_ms
+    total = settings.warmup + settings.time_ms
     before, interrupted = None, False
     try:
         console.print(built(simulation), soft_wrap=True)
-        with progress_bar(console) as progress:
+        with _progress_bar(console) as progress:
             task = progress.add_task("simulating", total=total, note="")
 
             def show(done: float, offset: float) -> None:
                 note = f"{offset + done:,.0f} of {total:,.0f} ms"
                 progress.update(task, completed=offset + done, note=note)
 
-            simulation.run(order.warmup, progress=lambda done, _: show(done, 0.0))
+            simulation.run(settings.warmup, progress=lambda done, _: show(done, 0.0))
             before = simulation.result()
-            simulation.run(order.time_ms, progress=lambda done, _: show(done, order.warmup))
+            simulation.run(settings.time_ms, progress=lambda done, _: show(done, settings.warmup))
     except KeyboardInterrupt:
         interrupted = True
     result = simulation.result()
@@ -77,6 +80,7 @@ def simulate(console: Console, order: Order, simulation) -> Run:
 
 
 def built(simulation) -> str:
+    """How long building and compiling took, in words."""
     done = f"built in {seconds(simulation.build_s)}"
     if simulation.backend == "numpy":
         return done
@@ -86,3 +90,15 @@ def built(simulation) -> str:
 
     kept = "once; kept in the cache" if info.numba_cache_lasts() else f"not kept; {CACHE_HINT}"
     return f"compiled in {seconds(simulation.compile_s)} ({kept}), {done}"
+
+
+def _progress_bar(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )

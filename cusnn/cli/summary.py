@@ -1,4 +1,4 @@
-"""Figures of a run, as a dictionary and as tables."""
+"""Figures of a run: as a dictionary, as tables, as a picture."""
 
 from __future__ import annotations
 
@@ -7,42 +7,44 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from cusnn.cli.orders import Order
+from cusnn.cli.models import Published
+from cusnn.cli.settings import Settings
 from cusnn.cli.simulation import Run
 from cusnn.cli.tables import digits, gigabytes, number, pairs, seconds
 
+# Neurons and bins in which they are counted together, for the index of synchrony.
+NEURONS_COUNTED, BIN_MS = 1000, 1.0
+NOTE = (
+    "CV of ISI: mean over neurons with at least three spikes; a short run makes it small. "
+    "Synchrony: variance over mean of the spikes of up to 1,000 neurons in bins of 1 ms; 1 where "
+    "they fire independently"
+)
 
-def summarize(order: Order, network, simulation, run: Run) -> dict:
+
+def summarize(published: Published, settings: Settings, simulation, run: Run) -> dict:
     """All figures of a run, as ``summary.json`` holds them."""
     from cusnn import info
 
-    wall_s, events = run.wall_s, run.events
+    network = published.network
     return {
-        "model": "microcircuit",
+        "model": published.name,
         "interrupted": run.interrupted,
         "settings": {
-            "scale": order.scale,
-            "drive": order.drive,
-            "dt_ms": order.dt,
-            "seed": order.seed,
-            "backend": order.backend,
+            **published.options,
+            "dt_ms": settings.dt,
+            "seed": settings.seed,
+            "backend": settings.backend,
             "threads": simulation.threads,
-            "warmup_ms": order.warmup,
-            "time_ms": order.time_ms,
+            "warmup_ms": settings.warmup,
+            "time_ms": settings.time_ms,
         },
         "network": {"neurons": network.size, "synapses": network.n_synapses},
-        "populations": population_figures(order, network, run),
+        "expected": published.expected,
+        "populations": population_figures(published, run),
         "performance": {
             "compile_s": simulation.compile_s,
             "build_s": simulation.build_s,
-            "left_out_ms": run.skip_ms,
-            "measured_ms": run.measured_ms,
-            "measured_wall_s": wall_s,
-            "real_time_factor": _ratio(wall_s * 1000.0, run.measured_ms),
-            "spikes": int(_kept(order, run).sum()),
-            "synaptic_events": int(events),
-            "synaptic_events_per_s": _ratio(events, wall_s),
-            "ns_per_synaptic_event": _ratio(1e9 * wall_s, events),
+            **_speed(run),
             "memory_estimate_bytes": int(simulation.memory),
             "peak_memory_bytes": info.peak_memory_bytes(),
         },
@@ -52,70 +54,96 @@ def summarize(order: Order, network, simulation, run: Run) -> dict:
     }
 
 
-def _kept(order: Order, run: Run):
-    """Which spikes come after the time that is left out, bool [n]."""
-    return run.result.steps * order.dt >= run.skip_ms - 0.5 * order.dt
+def _speed(run: Run) -> dict:
+    wall_s, events = run.wall_s, run.events
+    return {
+        "left_out_ms": run.skip_ms,
+        "measured_ms": run.measured_ms,
+        "measured_wall_s": wall_s,
+        "real_time_factor": _ratio(wall_s * 1000.0, run.measured_ms),
+        "spikes": int(run.kept.sum()),
+        "synaptic_events": int(events),
+        "synaptic_events_per_s": _ratio(events, wall_s),
+        "ns_per_synaptic_event": _ratio(1e9 * wall_s, events),
+    }
 
 
-def population_figures(order: Order, network, run: Run) -> dict:
+def population_figures(published: Published, run: Run) -> dict:
+    """Rates and irregularity of every population, and rates to compare with, by label."""
     import numpy as np
 
-    from cusnn import analysis, models
+    from cusnn import analysis
 
-    result = run.result
-    kept = _kept(order, run)
-    cv = analysis.cv_isi(result.times[kept], result.neurons[kept], network.size)
+    network, result, kept = published.network, run.result, run.kept
+    times, neurons = result.times[kept], result.neurons[kept]
+    cv = analysis.cv_isi(times, neurons, network.size)
     rates = result.rates(run.skip_ms) if run.measured_ms > 0 else {}
-    known = models.microcircuit_rates(order.scale, order.drive)
     figures = {}
     for label, part in network.slices.items():
         defined = cv[part][np.isfinite(cv[part])]
         figures[label] = {
             "neurons": part.stop - part.start,
             "rate_hz": rates.get(label),
-            "published_rate_hz": known["published"][label],
-            "nest_rate_hz": known["nest"][label] if "nest" in known else None,
+            **{
+                f"{source}_rate_hz": published.rates.get(source, {}).get(label)
+                for source in published.headers
+            },
             "cv_isi": float(defined.mean()) if defined.size else None,
             "cv_isi_neurons": int(defined.size),
+            "synchrony": _synchrony(times, neurons, part, run),
         }
     return figures
+
+
+def _synchrony(times, neurons, part: slice, run: Run) -> float | None:
+    """Fano factor of the spikes of a population's first neurons together; None without spikes."""
+    from cusnn import analysis
+
+    stop = min(part.stop, part.start + NEURONS_COUNTED)
+    member = (neurons >= part.start) & (neurons < stop)
+    if run.measured_ms < 2 * BIN_MS or not member.any():
+        return None
+    # A spike is stamped with the end of its step, which belongs to the bin that ends there.
+    start, end = run.skip_ms, run.skip_ms + run.measured_ms
+    moments = times[member] - 0.5 * run.result.dt
+    counts = analysis.spike_counts(
+        moments, 0 * neurons[member], 1, bin=BIN_MS, start=start, stop=end
+    )
+    return float(analysis.fano_factor(counts)[0])
 
 
 def _ratio(numerator: float, denominator: float) -> float | None:
     return numerator / denominator if denominator else None
 
 
-def print_table(console: Console, summary: dict) -> None:
+def print_table(console: Console, published: Published, figures: dict) -> None:
+    """Rates beside those to compare with, and how irregular and how synchronous the spikes are."""
     from cusnn.plots import pretty
 
-    figures = summary["populations"]
-    same_scale = any(row["nest_rate_hz"] is not None for row in figures.values())
+    sources = [source for source in published.headers if source in published.rates]
     table = Table(title="mean rates in Hz", title_justify="left")
     table.add_column("population", no_wrap=True)
-    headers = ["neurons", "rate", "published,\nfull size"]
-    if same_scale:
-        headers.append(f"NEST at\nscale {summary['settings']['scale']:g}")
-    for header in (*headers, "CV of ISI"):
+    headers = ["neurons", "rate", *(published.headers[source] for source in sources)]
+    for header in (*headers, "CV of ISI", "synchrony"):
         table.add_column(header, justify="right")
     for label, row in figures.items():
-        rates = [row["rate_hz"], row["published_rate_hz"]]
-        rates += [row["nest_rate_hz"]] if same_scale else []
+        rates = [row["rate_hz"], *(row[f"{source}_rate_hz"] for source in sources)]
         table.add_row(
             pretty(label),
             f"{row['neurons']:,}",
             *(number(value, ".3f") for value in rates),
             number(row["cv_isi"], ".2f"),
+            number(row["synchrony"], ".2f"),
             style="red" if label.endswith("I") else "blue",
         )
     console.print(table)
-    console.print(
-        "CV of ISI: mean over neurons with at least three spikes; a short run makes it small",
-        style="dim",
-        soft_wrap=True,
-    )
+    console.print(NOTE, style="dim", soft_wrap=True)
+    if published.expected:
+        console.print(f"published: {published.expected}", soft_wrap=True)
 
 
 def print_speed(console: Console, summary: dict, total_s: float) -> None:
+    """How fast it ran, and what it took."""
     speed = summary["performance"]
     rows = {
         "real-time factor": f"{digits(speed['real_time_factor'])} "
@@ -127,3 +155,30 @@ def print_speed(console: Console, summary: dict, total_s: float) -> None:
         "peak memory": gigabytes(speed["peak_memory_bytes"]),
     }
     console.print(pairs(rows))
+
+
+def picture(published: Published, run: Run, figures: dict):
+    """Raster, rate over time, and mean rates beside the last of those to compare with.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    from cusnn import plots
+
+    result, network = run.result, published.network
+    source = [source for source in published.headers if source in published.rates][-1]
+    reference = {label: row[f"{source}_rate_hz"] for label, row in figures.items()}
+    known = [label for label, rate in reference.items() if rate is not None]
+    title = published.title.replace("[/]", "")
+    return plots.activity(
+        result.times,
+        result.neurons,
+        result.slices,
+        start=run.skip_ms,
+        stop=max(result.duration, run.skip_ms + result.dt),
+        mean_rates={label: figures[label]["rate_hz"] or 0.0 for label in known},
+        reference={label: reference[label] for label in known},
+        reference_label=published.marks[source],
+        title=f"{title} {published.size}: {network.size:,} neurons, "
+        f"{network.n_synapses:,} synapses, {published.about}",
+    )

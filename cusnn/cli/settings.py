@@ -1,4 +1,4 @@
-"""What the command line asks for, checked before anything takes long."""
+"""What commands that run a network ask for, checked before anything takes long."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-DRIVES = {"poisson": "Poisson drive", "dc": "direct current"}
 BACKENDS = ("auto", "numba", "numpy", "cuda")
-# A scale at which single settings are tried.
-SMALL = 0.01
+ADVICE = {"dt": "; take 0.1, 0.05 or 0.02"}
 
 
 @dataclass(frozen=True)
-class Order:
-    """What the command line asks for."""
+class Settings:
+    """What every command that runs a network asks for."""
 
-    scale: float
     time_ms: float
     warmup: float
     dt: float
-    drive: str
     seed: int
     backend: str
     threads: int | None
@@ -48,34 +44,29 @@ def backend_of(name: str) -> str:
     return "numba" if name == "auto" else name
 
 
-def described(order: Order):
+def described(model, settings: Settings, options: dict):
     """The network; what the library refuses comes back with the flag that is to blame."""
-    from cusnn import models
-
-    for flag, value, advice in (
-        ("scale", order.scale, ""),
-        ("drive", order.drive, ""),
-        ("dt", order.dt, "; take 0.1, 0.05 or 0.02"),
-        ("seed", order.seed, ""),
-    ):
+    options = {**options, "dt": settings.dt, "seed": settings.seed}
+    for name, value in options.items():
         try:
-            models.microcircuit(**{"scale": SMALL, flag: value})
+            model(**{name: value})
         except (ValueError, TypeError) as error:
             _, _, text = str(error).partition(": ")
+            flag, advice = name.replace("_", "-"), ADVICE.get(name, "")
             raise ValueError(f"--{flag} {value}: {text}{advice}") from None
-    return models.microcircuit(order.scale, drive=order.drive, dt=order.dt, seed=order.seed)
+    return model(**options)
 
 
-def check_times(order: Order) -> None:
+def check_times(settings: Settings) -> None:
     """Bad times must not come out after a build of minutes."""
-    for name, value in (("--time", order.time_ms), ("--warmup", order.warmup)):
+    dt = settings.dt
+    for name, value in (("--time", settings.time_ms), ("--warmup", settings.warmup)):
         least = "above 0" if name == "--time" else "at least 0"
         if not (0 <= value < float("inf")) or (name == "--time" and value == 0):
             raise ValueError(f"{name} must be a number of ms, {least}, got {value:g}")
-        steps = round(value / order.dt)
-        if abs(steps * order.dt - value) > 1e-6 * order.dt:
-            raise ValueError(f"{name} must be a multiple of --dt {order.dt:g} ms, got {value:g}")
+        if abs(round(value / dt) * dt - value) > 1e-6 * dt:
+            raise ValueError(f"{name} must be a multiple of --dt {dt:g} ms, got {value:g}")
     from cusnn.simulation import most_threads
 
-    if order.threads is not None and not 1 <= order.threads <= most_threads():
-        raise ValueError(f"--threads must be 1 to {most_threads()}, got {order.threads}")
+    if settings.threads is not None and not 1 <= settings.threads <= most_threads():
+        raise ValueError(f"--threads must be 1 to {most_threads()}, got {settings.threads}")
