@@ -36,8 +36,12 @@ def build(net, tiles=1, threads=1, backend="numpy"):
     planned = plan(net)
     tables = engine.network_build(
         planned.build,
+        n_neurons=net.size,
         tiles=tiles,
         longest=planned.longest,
+        states=planned.states,
+        channels=planned.channels,
+        wide=planned.wide,
         seed=net.seed,
         threads=threads,
         backend=backend,
@@ -147,7 +151,7 @@ def test_build_against_synapses_by_hand(engine_backend, tiles):
     found = unpacked(net, tables, tiles)
     assert [f[:4] for f in found] == [e[:4] for e in expected]
     scales = np.concatenate(
-        [[scale] * p.size for scale, p in zip(planned.scales, net.populations, strict=True)]
+        [[scale] * p.size for (scale, _), p in zip(planned.scales, net.populations, strict=True)]
     )
     for (*_, target, weight), (*_, exact) in zip(found, expected, strict=True):
         assert abs(weight - exact * scales[target]) <= 0.5 + 1e-6
@@ -165,7 +169,7 @@ def test_rows_fill_the_words(engine_backend):
 def test_initial_voltages(engine_backend):
     net = every_rule()
     _, tables = build(net, backend=engine_backend)
-    v = tables.initial
+    v = tables.initial[0]
     assert v.dtype == np.float32
     normal = [
         drawn_by_hand(net.populations[0].v, words_by_hand(net.seed, 2 << 24, j)[0])
@@ -224,7 +228,9 @@ def test_a_word_that_meets_a_threshold_reaches_it(engine_backend):
     words = [words_by_hand(6, 1 << 24, k)[3] for k in range(20)]
     tables = {**tiled.planned.build, "thresholds": np.sort(np.array(words, np.uint32))}
     tables["connections"][0, 11] = 20
-    built = engine.network_build(tables, tiles=1, longest=21, seed=6, backend=engine_backend)
+    built = engine.network_build(
+        tables, n_neurons=20, tiles=1, longest=21, states=2, seed=6, backend=engine_backend
+    )
     delays = [delay for _, _, delay, _, _ in unpacked(net, built, 1)]
     assert delays == [1 + sum(word >= other for other in words) for word in words]
     words = [words_by_hand(6, 3 << 24, k)[0] for k in range(20)]
@@ -289,11 +295,11 @@ def test_statistics_of_connectors():
         ).pvalue
         > 1e-3
     )
-    scale = planned.scales[1]
+    scale = planned.scales[1][0]
     normal = stats.truncnorm(-10, np.inf, 88.0, 8.8)
     assert stats.kstest(weight[first] / scale, normal.cdf).pvalue > 1e-3
     uniform = stats.uniform(-10.0, 40.0)
-    assert stats.kstest(weight[~first] / planned.scales[0], uniform.cdf).pvalue > 1e-3
+    assert stats.kstest(weight[~first] / planned.scales[0][0], uniform.cdf).pvalue > 1e-3
     edges = (np.arange(1, delay.max() + 2) - 0.5) * 0.1
     for mine, law in (
         (first, stats.truncnorm((0.05 - 1.5) / 0.75, np.inf, 1.5, 0.75)),
@@ -323,9 +329,10 @@ class Dense:
 
     def __init__(self, net, initial):
         self.net, self.planned = net, plan(net)
+        self.tables = self.planned.advance_tables(0)
         scales = [
             scale
-            for scale, p in zip(self.planned.scales, net.populations, strict=True)
+            for (scale, _), p in zip(self.planned.scales, net.populations, strict=True)
             for _ in range(p.size)
         ]
         self.unit = [np.float32(1.0 / scale) for scale in scales]
@@ -334,8 +341,7 @@ class Dense:
         for _, source, delay, target, weight in unpacked(net, tables, 1):
             self.out[source].append((delay, target, weight))
         self.ring = np.zeros((self.planned.longest + 1, net.size), object)
-        self.state = np.zeros((3, net.size), np.float32)
-        self.state[0] = initial
+        self.state = initial.copy()
         self.coefficients = []
         for p in net.populations:
             numbers = p.neuron.coefficients(net.dt)
@@ -350,8 +356,8 @@ class Dense:
             part = self.net.slices[stimulus.population]
             if part.start <= neuron < part.stop:
                 words = words_by_hand(self.net.seed, 3 << 24 | position, neuron, self.step // 4)
-                row = self.planned.advance["stimuli"][position]
-                table = self.planned.advance["thresholds"][row[4] : row[4] + row[5]]
+                row = self.tables["stimuli"][position]
+                table = self.tables["thresholds"][row[4] : row[4] + row[5]]
                 count = sum(words[self.step % 4] >= int(threshold) for threshold in table)
                 total += count * int(row[3])
         return total
@@ -375,7 +381,8 @@ class Dense:
 
     def move(self, neuron, current):
         model, numbers, c = self.coefficients[neuron]
-        v, i, rest = self.state[:, neuron]
+        last = 2 if model == "CubaLIF" else 1
+        v, i, rest = self.state[[0, 1, last], neuron]
         if model == "CubaLIF":
             decay, decay_syn, gain, drive, v_threshold, v_reset = c
             v_pre = decay * v + (gain * i + drive)
@@ -391,7 +398,7 @@ class Dense:
         elif v_pre >= v_threshold:
             spiked, rest = True, np.float32(numbers.refractory_steps)
             v_pre = (v_reset, v_pre - (v_threshold - v_reset), v_pre)[numbers.reset]
-        self.state[:, neuron] = v_pre, i, rest
+        self.state[: last + 1, neuron] = (v_pre, i, rest) if last == 2 else (v_pre, rest)
         return spiked
 
 
@@ -403,19 +410,21 @@ class Tiled:
         self.options = {"threads": threads, "backend": backend, "seed": net.seed}
         self.planned, built = build(net, tiles, threads, backend)
         self.tables = {
-            **self.planned.advance,
+            **self.planned.advance_tables(0),
+            "probes": np.zeros((0, 2), np.int64),
             "words": built.words,
+            "amounts": built.amounts,
             "row_starts": built.row_starts,
             "offsets": built.offsets,
         }
         self.initial = built.initial.copy()
         for p, part in zip(net.populations, net.slices.values(), strict=True):
             if p.v is None:
-                self.initial[part] = p.neuron.v_leak
+                self.initial[0, part] = p.neuron.v_leak
         size = -(-net.size // tiles)
-        self.state = np.zeros((tiles, 3, size), np.float32)
+        self.state = np.zeros((tiles, self.planned.states, size), np.float32)
         for neuron in range(net.size):
-            self.state[neuron % tiles, 0, neuron // tiles] = self.initial[neuron]
+            self.state[neuron % tiles, :, neuron // tiles] = self.initial[:, neuron]
         self.history = [[] for _ in range(self.planned.longest)]
         self.step = self.events = 0
 
@@ -428,13 +437,14 @@ class Tiled:
         starts[1 : longest + 1] = np.cumsum([len(fired) for fired in before])
         spikes = np.full(starts[longest] + (room or steps * self.net.size), -1, np.int32)
         spikes[: starts[longest]] = [neuron for fired in before for neuron in fired]
-        done, events = engine.network_advance(
+        done, events, _ = engine.network_advance(
             self.tables,
             self.state,
             spikes,
             starts,
             first_step=self.step,
             interval=interval,
+            channels=self.planned.channels,
             **self.options,
         )
         parts = [
@@ -447,7 +457,7 @@ class Tiled:
         return parts
 
     def flat_state(self):
-        columns = self.state.transpose(1, 2, 0).reshape(3, -1)
+        columns = self.state.transpose(1, 2, 0).reshape(self.planned.states, -1)
         return columns[:, : self.net.size]
 
 
@@ -554,18 +564,17 @@ def test_neurons_without_input_are_those_of_neuron_forward(engine_backend, model
     net = Network((Population(n, one, "one"), Population(n, each, "each")))
     tiled = Tiled(net, 3, 2, engine_backend)
     low, high = (0.0, 1.2) if model == "LIF" else (-70.0, -45.0)
-    columns = np.zeros((3, 2 * n), np.float32)
+    columns = np.zeros((tiled.planned.states, 2 * n), np.float32)
     columns[0] = rng.uniform(low, high, 2 * n)
-    columns[1] = rng.normal(0.0, 400.0, 2 * n) if model == "CubaLIF" else 0.0
-    columns[2] = rng.integers(0, 3, 2 * n)
+    columns[1] = rng.normal(0.0, 400.0, 2 * n)
+    columns[-1] = rng.integers(0, 3, 2 * n)
     for neuron in range(2 * n):
         tiled.state[neuron % 3, :, neuron // 3] = columns[:, neuron]
     fired = tiled.run(steps)
-    rows = [0, 1, 2] if model == "CubaLIF" else [0, 2]
     for neuron, part in zip((one, each), net.slices.values(), strict=True):
         alone = cusnn.neuron_forward(
             np.zeros((steps, 1, n), np.float32),
-            np.ascontiguousarray(columns[rows, None, part]),
+            np.ascontiguousarray(columns[:, None, part]),
             neuron,
             dt=net.dt,
             backend=engine_backend,
@@ -573,7 +582,7 @@ def test_neurons_without_input_are_those_of_neuron_forward(engine_backend, model
         assert alone.spikes.sum() > n
         mine = [[g - part.start for g in step if part.start <= g < part.stop] for step in fired]
         assert mine == [np.flatnonzero(spikes[0]).tolist() for spikes in alone.spikes]
-        found = np.ascontiguousarray(tiled.flat_state()[rows, part])
+        found = np.ascontiguousarray(tiled.flat_state()[:, part])
         np.testing.assert_array_equal(found.view("u4"), alone.final_state[:, 0].view("u4"))
 
 
@@ -658,7 +667,7 @@ def test_the_largest_possible_sum():
             (Projection("E", "sum", FixedInDegree(200_000), weight, 0.1),),
         )
         planned, _ = build(net, backend="numba")
-        scale = int(planned.scales[1])
+        scale = int(planned.scales[1][0])
         total = 200_000 * scale
         assert 2**30 < total < 2**31
         tiled = Tiled(net, 2, 1, "numba")
@@ -678,13 +687,13 @@ def test_fires_at_the_threshold_and_not_below(engine_backend):
 
 def test_weights_are_rounded_to_even(engine_backend):
     """Halves go to the even neighbour, whatever their sign."""
-    scale = plan(Network(PAIRED, (Projection("A", "B", HALVES, 0.0, 1.0),))).scales[1]
+    scale = plan(Network(PAIRED, (Projection("A", "B", HALVES, 0.0, 1.0),))).scales[1][0]
     weights = (np.arange(-4, 5) + 0.5) / scale
     weights = np.append(weights, 32_767 / scale)
     rule = FromList(np.arange(10), np.zeros(10, int), weights=weights)
     net = Network(PAIRED, (Projection("A", "B", rule, 0.0, 1.0),))
     planned, tables = build(net, backend=engine_backend)
-    assert planned.scales[1] == scale
+    assert planned.scales[1][0] == scale
     found = [weight for *_, weight in unpacked(net, tables, 1)]
     assert found == [-4, -2, -2, 0, 0, 2, 2, 4, 4, 32_767]
 
@@ -759,7 +768,15 @@ def test_errors():
     net = late()
     planned = plan(net)
     call = lambda **options: engine.network_build(  # noqa: E731
-        planned.build, **{"tiles": 1, "longest": planned.longest, "seed": 1, **options}
+        planned.build,
+        **{
+            "n_neurons": net.size,
+            "tiles": 1,
+            "longest": planned.longest,
+            "states": 3,
+            "seed": 1,
+            **options,
+        },
     )
     with pytest.raises(ValueError, match="tiles must be at least 1"):
         call(tiles=0)
@@ -769,7 +786,9 @@ def test_errors():
         call(backend="opencl")
     crowd = plan(Network((Population(2 * 65_536 + 1, CubaLIF(), "A"),)))
     with pytest.raises(ValueError, match="tiles must be at least 3, so that none has more than"):
-        engine.network_build(crowd.build, tiles=2, longest=1, seed=1)
+        engine.network_build(
+            crowd.build, n_neurons=2 * 65_536 + 1, tiles=2, longest=1, states=3, seed=1
+        )
     for interval in (0, planned.longest + 1):
         with pytest.raises(ValueError, match="interval must be 1 to 22"):
             Tiled(net).run(3, interval=interval)

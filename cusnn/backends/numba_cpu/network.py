@@ -31,6 +31,7 @@ from cusnn.backends.numba_cpu.network_tile import (
 def network_build(
     connections,
     weights,
+    counted,
     thresholds,
     listed_sources,
     listed_targets,
@@ -39,10 +40,12 @@ def network_build(
     groups,
     voltages,
     words,
+    amounts,
     row_starts,
     offsets,
     initial,
     seed,
+    channels,
     threads,
 ):
     """Count, sum up, place: each thread draws all synapses twice and keeps those of its tiles."""
@@ -52,12 +55,14 @@ def network_build(
     tables = (
         connections,
         weights,
+        counted,
         thresholds,
         listed_sources,
         listed_targets,
         listed_weights,
         listed_delays,
         words,
+        np.zeros(0, np.int32) if amounts is None else amounts,
         row_starts,
         offsets,
         seed,
@@ -82,12 +87,14 @@ def network_build(
             totals[1 + worker :: workers] = sums
         row_starts += totals.cumsum()[:-1, None]
         list(pool.map(place, range(workers)))
-    for (first, size, stream, kind), row in zip(groups, voltages, strict=True):
-        initial_values(kind, row, seed, stream, initial[first : first + size])
+    initial[:] = 0
+    for (first, size, stream, kind, state_row), row in zip(groups, voltages, strict=True):
+        initial_values(kind, row, seed, stream, initial[state_row, first : first + size])
 
 
 def network_advance(
     words,
+    amounts,
     row_starts,
     offsets,
     segments,
@@ -95,13 +102,21 @@ def network_advance(
     units,
     stimuli,
     thresholds,
+    event_steps,
+    event_neurons,
+    event_amounts,
+    event_channels,
+    probes,
     state,
     spikes,
     spike_starts,
+    recorded,
     progress,
     seed,
     first_step,
     interval,
+    every,
+    channels,
     threads,
 ):
     """Whole windows in compiled code, a parallel region per exchange of spikes."""
@@ -112,7 +127,7 @@ def network_advance(
         offsets,
         segments,
         coefficients,
-        units,
+        np.ascontiguousarray(units[:, 0]),
         stimuli,
         (thresholds ^ FLIP).view(np.int32),
         seed,

@@ -8,12 +8,21 @@ them, whatever the number of workers.
 import numpy as np
 from numba import njit
 
-from cusnn.backends.numba_cpu.network_normal import normal_quantile
+from cusnn.backends.numba_cpu.network_normal import exponential, normal_quantile
+from cusnn.backends.numba_cpu.network_permutation import ROWS_AT_A_TIME, draw_distinct
 from cusnn.backends.numba_cpu.network_prefetch import prefetch
 from cusnn.backends.numba_cpu.philox import philox
 
-FIXED_TOTAL_NUMBER, FIXED_IN_DEGREE, ALL_TO_ALL, ONE_TO_ONE, FROM_LIST = range(5)
-CONSTANT, NORMAL, UNIFORM, LISTED = range(4)
+(
+    FIXED_TOTAL_NUMBER,
+    FIXED_IN_DEGREE,
+    ALL_TO_ALL,
+    ONE_TO_ONE,
+    FROM_LIST,
+    FIXED_OUT_DEGREE,
+    FIXED_PROBABILITY,
+) = range(7)
+CONSTANT, NORMAL, UNIFORM, LISTED, LOG_NORMAL = range(5)
 BLOCK = 1024
 GUESS_BITS = 10
 ROUND = 6755399441055744.0  # 1.5 * 2**52: adding and taking it away rounds half to even
@@ -39,39 +48,111 @@ def choose(words, size, chosen):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def skip_self(own, other):
+    """Numbers among the others of each neuron, as numbers among all."""
+    for j in range(own.size):
+        other[j] += other[j] >= own[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_ends(connection, first, words, listed_sources, listed_targets, source, target):
-    """Source and target of a block of synapses, as numbers within their populations."""
-    kind, n_pre, n_post = connection[0], connection[3], connection[5]
-    in_degree = max(connection[6], 1)
-    if kind <= FIXED_IN_DEGREE:
-        choose(words[0], n_pre, source)
+    """Source and target of a block of synapses, as numbers within their populations.
+
+    Where a neuron must not join itself, its partner is chosen among one fewer.
+    """
+    kind, no_autapses = connection[0], connection[14]
+    sources, targets = connection[3] - no_autapses, connection[5] - no_autapses
+    degree = max(connection[6], 1)
     if kind == FIXED_TOTAL_NUMBER:
-        choose(words[1], n_post, target)
-        return
-    for j in range(target.size):
-        number = first + j
-        if kind == FIXED_IN_DEGREE:
-            target[j] = number // in_degree
-        elif kind == ALL_TO_ALL:
-            source[j], target[j] = number // n_post, number % n_post
-        elif kind == ONE_TO_ONE:
-            source[j], target[j] = number, number
-        else:
-            listed = connection[8] + number
+        choose(words[0], sources, source)
+        choose(words[1], connection[5], target)
+    elif kind == FIXED_IN_DEGREE:
+        choose(words[0], sources, source)
+        for j in range(target.size):
+            target[j] = (first + j) // degree
+    elif kind == FIXED_OUT_DEGREE:
+        choose(words[1], targets, target)
+        for j in range(source.size):
+            source[j] = (first + j) // degree
+    elif kind == ALL_TO_ALL:
+        for j in range(source.size):
+            number = first + j
+            source[j], target[j] = number // targets, number % targets
+    elif kind == ONE_TO_ONE:
+        for j in range(source.size):
+            source[j] = target[j] = first + j
+    else:
+        for j in range(source.size):
+            listed = connection[8] + first + j
             source[j], target[j] = listed_sources[listed], listed_targets[listed]
+    if no_autapses and kind <= FIXED_IN_DEGREE:
+        skip_self(target, source)
+    elif no_autapses:
+        skip_self(source, target)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_distinct_ends(
+    seed, connection, counted, first, zero, keys, low, high, walking, image, source, target
+):
+    """The same where no pair may occur twice."""
+    kind, no_autapses = connection[0], connection[14]
+    sources, targets = connection[3] - no_autapses, connection[5] - no_autapses
+    degree, size, rows = connection[6], targets, source
+    before = counted[:0]
+    if kind == FIXED_PROBABILITY:
+        before = counted[connection[16] : connection[16] + connection[3] + 1]
+    elif kind == FIXED_IN_DEGREE:
+        size, rows = sources, target
+    elif kind == FIXED_TOTAL_NUMBER:
+        degree, size = connection[1], connection[3] * targets
+    draw_distinct(
+        seed,
+        np.uint32(connection[7]),
+        zero,
+        degree,
+        before,
+        size,
+        first,
+        keys,
+        low,
+        high,
+        walking,
+        rows,
+        image,
+    )
+    if kind == FIXED_IN_DEGREE:
+        for j in range(image.size):
+            source[j] = image[j]
+        if no_autapses:
+            skip_self(target, source)
+        return
+    if kind == FIXED_TOTAL_NUMBER:
+        divisor = np.uint64(targets)
+        for j in range(image.size):
+            source[j], target[j] = image[j] // divisor, image[j] % divisor
+    else:
+        for j in range(image.size):
+            target[j] = image[j]
+    if no_autapses:
+        skip_self(source, target)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def draw_values(kind, row, words, values):
     """Values of a distribution, float64, from 32-bit words."""
     a, b, p_low, p_width, low, high = row[0], row[1], row[2], row[3], row[4], row[5]
-    if kind == NORMAL:
+    if kind == NORMAL or kind == LOG_NORMAL:
         for j in range(values.size):
             u = (np.float64(words[j]) + 0.5) * 2.0**-32
             values[j] = p_low + p_width * u
         normal_quantile(values)
         for j in range(values.size):
-            value = a + b * values[j]
+            values[j] = a + b * values[j]
+        if kind == LOG_NORMAL:
+            exponential(values)
+        for j in range(values.size):
+            value = values[j]
             value = value if value > low else low
             values[j] = value if value < high else high
     elif kind == UNIFORM:
@@ -126,7 +207,7 @@ def find_cells(connection, first, kept, rows, width, words, table, guesses, list
     """Flat index into the offsets [X, N, D + 1] of each kept synapse's (tile, source, delay)."""
     if connection[11] < 0:
         for i in range(kept.size):
-            delay = listed_delays[connection[8] + first + kept[i]]
+            delay = listed_delays[connection[18] + first + kept[i]]
             cells[i] = rows[i] * width + delay
         return
     for i in range(kept.size):
@@ -138,21 +219,28 @@ def find_cells(connection, first, kept, rows, width, words, table, guesses, list
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def find_bits(connection, row, first, kept, target, words, listed_weights, picked, values, bits):
-    """The synapse words of the kept synapses."""
+def find_amounts(connection, row, first, kept, words, listed_weights, picked, values, amounts):
+    """Integer weights of the kept synapses."""
     if connection[9] == LISTED:
         for i in range(kept.size):
-            values[i] = listed_weights[connection[8] + first + kept[i]]
+            values[i] = listed_weights[connection[17] + first + kept[i]]
     else:
         for i in range(kept.size):
             picked[i] = words[2, kept[i]]
         draw_values(connection[9], row, picked, values)
     scale = row[6]
     for i in range(kept.size):
-        weight = np.int32((values[i] * scale + ROUND) - ROUND)
-        bits[i] = np.uint32(weight) << np.uint32(16)
+        amounts[i] = np.int32((values[i] * scale + ROUND) - ROUND)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def find_bits(wide, first_slot, kept, target, weights, bits):
+    """The synapse words of the kept synapses: the slot, below the weight unless that is apart."""
     for i in range(kept.size):
-        bits[i] |= target[kept[i]]
+        bits[i] = first_slot + target[kept[i]]
+    if not wide:
+        for i in range(kept.size):
+            bits[i] |= np.uint32(weights[i]) << np.uint32(16)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -162,12 +250,14 @@ def own_synapses(
     owner,
     connections,
     weights,
+    counted,
     thresholds,
     listed_sources,
     listed_targets,
     listed_weights,
     listed_delays,
     words,
+    amounts,
     row_starts,
     offsets,
     seed,
@@ -176,16 +266,21 @@ def own_synapses(
 
     Counting adds to entry ``delay`` of a row's offsets. Placing takes entry ``delay`` - 1 as the
     place of the next word and moves it on, so that afterwards it is the end of the delay.
+    ``amounts`` is empty where weights stand in the words.
     """
     n_neurons, width = offsets.shape[1], offsets.shape[2]
+    tile_size = -(-n_neurons // owner.size)
+    wide = amounts.size > 0
     places, bases = offsets.reshape(-1), row_starts.reshape(-1)
     random = np.empty((4, BLOCK), np.uint32)
     source, target = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
     tile, kept = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
     rows, cells = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     picked, bits = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
-    values = np.empty(BLOCK, np.float64)
+    values, drawn = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.int32)
     guesses = np.empty(1 << GUESS_BITS, np.int32)
+    keys, image = np.empty((8, ROWS_AT_A_TIME), np.uint32), np.empty(BLOCK, np.uint64)
+    low, high = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
     for projection in range(connections.shape[0]):
         connection = connections[projection]
         table = thresholds[connection[10] : connection[10] + max(connection[11], 0)]
@@ -194,9 +289,31 @@ def own_synapses(
             n = min(BLOCK, connection[1] - first)
             zero = np.uint64(connection[1] < 0)
             draw_words(np.uint32(seed), np.uint32(connection[7]), first, zero, random)
-            draw_ends(
-                connection, first, random, listed_sources, listed_targets, source[:n], target[:n]
-            )
+            if connection[15]:
+                draw_distinct_ends(
+                    np.uint32(seed),
+                    connection,
+                    counted,
+                    first,
+                    zero,
+                    keys,
+                    low,
+                    high,
+                    kept,
+                    image[:n],
+                    source[:n],
+                    target[:n],
+                )
+            else:
+                draw_ends(
+                    connection,
+                    first,
+                    random,
+                    listed_sources,
+                    listed_targets,
+                    source[:n],
+                    target[:n],
+                )
             count = pick_own(worker, owner, connection[4], target[:n], tile, kept)
             own = kept[:count]
             find_rows(connection[2], n_neurons, own, source, tile, rows)
@@ -209,18 +326,18 @@ def own_synapses(
                 for i in range(count):
                     places[cells[i]] += np.uint32(1)
                 continue
-            find_bits(
+            find_amounts(
                 connection,
                 weights[projection],
                 first,
                 own,
-                target,
                 random,
                 listed_weights,
                 picked[:count],
                 values[:count],
-                bits,
+                drawn,
             )
+            find_bits(wide, connection[13] * tile_size, own, target, drawn, bits)
             for i in range(count):
                 cell = cells[i] - 1
                 cells[i] = bases[rows[i]] + places[cell]
@@ -228,6 +345,9 @@ def own_synapses(
                 prefetch(words, cells[i])
             for i in range(count):
                 words[cells[i]] = bits[i]
+            if wide:
+                for i in range(count):
+                    amounts[cells[i]] = drawn[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -262,4 +382,4 @@ def initial_values(kind, row, seed, stream, initial):
         words[j] = philox(np.uint32(seed), np.uint32(stream), np.uint64(j), np.uint64(0))[0]
     draw_values(kind, row, words, values)
     for j in range(initial.size):
-        initial[j] = values[j]
+        initial[j] = values[j] * row[6]

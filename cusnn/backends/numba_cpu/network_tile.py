@@ -215,7 +215,8 @@ def move(segments, coefficients, units, own, tile, n_tiles, state, arriving, fir
     for population in range(segments.shape[0]):
         model, reset, refractory_steps, first, size, lowest, per_neuron = segments[population]
         begin, end = own_range(first, size, tile, n_tiles)
-        v, i, refractory = state[0, begin:end], state[1, begin:end], state[2, begin:end]
+        v, i = state[0, begin:end], state[1, begin:end]
+        refractory = state[1 + model, begin:end]
         come, flags = arriving[begin:end], fired[begin:end]
         unit, rest = units[population], np.float32(refractory_steps)
         c = coefficients[lowest:]
