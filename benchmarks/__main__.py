@@ -1,8 +1,10 @@
-"""``python -m benchmarks cpu | gpu | report``."""
+"""``python -m benchmarks cpu | gpu | networks | scaling | report``."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -70,10 +72,73 @@ def gpu(
     raise typer.Exit(FAILED if bad else 0)
 
 
-def _render(path: Path) -> None:
+@app.command()
+def networks(
+    only: Annotated[list[str] | None, typer.Option(help="Only networks named so.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Timed runs of each.")] = 3,
+    threads: Annotated[str, typer.Option(help="Numbers of threads, with commas.")] = "1,2",
+    out: Annotated[Path, typer.Option(help="Folder of the result files.")] = RESULTS / "networks",
+    nest_python: Annotated[str, typer.Option(help="Python that has NEST.")] = sys.executable,
+    brian_python: Annotated[str, typer.Option(help="Python that has Brian 2.")] = sys.executable,
+    again: Annotated[bool, typer.Option(help="Measure anew what is there.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Show the networks and stop.")] = False,
+) -> None:
+    """Whole networks, cusnn beside NEST and Brian 2: statistics first, then times."""
+    from benchmarks import network_table
+    from benchmarks import networks as suite
+    from benchmarks.network_rows import ROWS
+
+    if list_:
+        for name, row in ROWS.items():
+            typer.echo(f"{name:<23} {row.title}")
+        raise typer.Exit()
+    if unknown := set(only or ()) - set(ROWS):
+        _refuse(f"only must be of {', '.join(ROWS)}, got {', '.join(sorted(unknown))}")
+    chosen = tuple(row for row in ROWS.values() if not only or row.name in only)
+    suite.run(
+        out.resolve(),
+        chosen,
+        programs=suite.programs(nest_python, brian_python),
+        threads=_thread_numbers(threads),
+        repeat=repeat,
+        again=again,
+    )
+    _render(out / "networks.json", network_table.write)
+
+
+@app.command()
+def scaling(
+    scales: Annotated[str, typer.Option(help="With commas.")] = "0.1,0.2,0.3,0.5,0.7,1.0",
+    repeat: Annotated[int, typer.Option(min=1, help="Timed runs of each.")] = 3,
+    threads: Annotated[str, typer.Option(help="Numbers of threads, with commas.")] = "1,2",
+    out: Annotated[Path, typer.Option(help="Folder of the result files.")] = RESULTS / "networks",
+    again: Annotated[bool, typer.Option(help="Measure anew what is there.")] = False,
+) -> None:
+    """How time and memory of the microcircuit grow with its size, and why."""
+    from benchmarks import scaling as suite
+
+    try:
+        numbers = tuple(float(scale) for scale in scales.split(","))
+    except ValueError:
+        _refuse(f"scales must be numbers with commas, got {scales!r}")
+    suite.run(out.resolve(), numbers, _thread_numbers(threads), repeat, again)
+    _render(out / "scaling.json", suite.write)
+
+
+def _thread_numbers(text: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(number) for number in text.split(","))
+    except ValueError:
+        numbers = (0,)
+    if min(numbers) < 1:
+        _refuse(f"threads must be numbers of at least 1 with commas, got {text!r}")
+    return numbers
+
+
+def _render(path: Path, write: Callable[[Path], list[Path]] = reports.write) -> None:
     """A table and a picture beside the numbers, where there are any and matplotlib is there."""
     try:
-        reports.write(path)
+        write(path)
     except (OSError, ValueError, ImportError) as error:
         typer.echo(f"no report of {path.name}: {error}")
 
