@@ -25,6 +25,7 @@ ALLOWED = {
     "cusnn.ops": (("ops", *FRONT), ("numpy",)),
     "cusnn.network": (("network", "neurons", "plasticity"), ("numpy",)),
     "cusnn.simulation": (("simulation", "ops", "network", "contract", "neurons"), ("numpy",)),
+    "cusnn.simulation.sonata": ((), ("numpy", "h5py")),
     "cusnn.models": (("models", "network", "neurons"), ("numpy",)),
     "cusnn.analysis": ((), ("numpy",)),
     "cusnn.validation": (("analysis",), ("numpy",)),
