@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 # Public name -> the module that defines it; loaded when first asked for, so that importing the
 # package costs nothing.
 _HOMES = {
-    "cusnn.neurons": ("LIF", "CubaLIF"),
+    "cusnn.neurons": ("ALIF", "LIF", "CobaLIF", "CubaLIF", "Izhikevich", "Relay"),
     "cusnn.plasticity": ("STDP",),
     "cusnn.ops.neuron": (
         "NeuronForward",

@@ -10,14 +10,14 @@ struct Izhikevich {
     static constexpr int32 CHANNELS = 1;
     static constexpr bool LATE = false;
 
-    float dt, gain, drive, rate, b, jump, v_threshold, v_reset;
+    float rate_v, gain, drive, rate_u, b, jump, v_threshold, v_reset;
     float v, u;  // state
 
     DEVICE void set(const Coefficients& numbers, int32 n) {
-        dt = numbers.get(0, n);
+        rate_v = numbers.get(0, n);
         gain = numbers.get(1, n);
         drive = numbers.get(2, n);
-        rate = numbers.get(3, n);
+        rate_u = numbers.get(3, n);
         b = numbers.get(4, n);
         jump = numbers.get(5, n);
         v_threshold = numbers.get(6, n);
@@ -39,10 +39,10 @@ struct Izhikevich {
 
     DEVICE Outcome step(float current) {
         const float slope = ((0.04f * v + 5.0f) * v - u) + drive;
-        const float recovered = u + rate * (b * v - u);
+        const float recovered = u + rate_u * (b * v - u);
         Outcome done;
         done.resting = false;
-        done.v_pre = cut(v + (dt * slope + gain * current));
+        done.v_pre = cut(v + (rate_v * slope + gain * current));
         done.spiked = done.v_pre >= v_threshold;
         // An infinite voltage does not vanish in the reset: it becomes NaN.
         v = done.spiked ? v_reset + (done.v_pre - done.v_pre) : done.v_pre;

@@ -13,7 +13,7 @@ from cusnn.neurons import MODELS
 def numbers(neuron, dt):
     """Coefficients of neuron 0 by name, as float64."""
     values = neuron.coefficients(dt).values[:, 0].astype(np.float64)
-    return dict(zip(type(neuron).coefficient_names, values, strict=True))
+    return dict(zip(neuron.coefficient_names, values, strict=True))
 
 
 def close(value):
@@ -89,15 +89,15 @@ def test_per_neuron_parameters():
     assert LIF().coefficients(1.0).values.shape == (5, 1)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "Relay"])
 def test_frozen_and_compared_by_value(name):
     model = MODELS[name]
-    one, other = model(tau_mem=np.array([7.0, 8.0])), model(tau_mem=[7.0, 8.0])
+    one, other = model(i_offset=np.array([7.0, 8.0])), model(i_offset=[7.0, 8.0])
     assert one == other
     assert hash(one) == hash(other)
-    assert one != model(tau_mem=7.0)
+    assert one != model(i_offset=7.0)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        one.tau_mem = 3
+        one.i_offset = 3
     with pytest.raises(ValueError, match="read-only"):
         one.coefficients(1.0).values[0] = 0
 

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from cusnn import contract, dispatch
-from cusnn.neurons import MODELS
+from cusnn.neurons import MODELS, Relay
 from cusnn.surrogates import FastSigmoid, Surrogate
 
 INTERVAL = 16
+DIFFERENTIABLE = ("LIF", "CubaLIF")
 
 
 class NeuronForward(NamedTuple):
@@ -47,10 +48,10 @@ class NeuronGradients(NamedTuple):
 
 
 def initial_state(neuron, shape: tuple[int, int], xp=np):
-    """State of neurons at rest: voltage at ``v_leak``, no current, not refractory.
+    """State of neurons at rest: voltage at ``v_leak``, no synaptic input, not refractory.
 
     Args:
-        neuron: ``LIF`` or ``CubaLIF``.
+        neuron: a model of ``cusnn.neurons``.
         shape: (B, N).
         xp: array library, NumPy or CuPy.
 
@@ -68,7 +69,8 @@ def initial_state(neuron, shape: tuple[int, int], xp=np):
         raise ValueError(f"initial_state: the neuron has parameters for {neuron.size}, not {n}")
     lengths = (len(neuron.state), batch, n)
     state = contract.new("initial_state", "the state", xp.zeros, lengths, "float32")
-    state[0] = xp.asarray(neuron.v_leak, dtype="float32")
+    for row, value in zip(state, neuron.resting_state, strict=True):
+        row[...] = xp.asarray(value, dtype="float32")
     return state
 
 
@@ -90,9 +92,11 @@ def neuron_forward(
     The equations are those of the neuron's class.
 
     Args:
-        current: input float32 [T, B, N]; pA, or mV for ``LIF(input="voltage")``.
+        current: input float32 [T, B, N]; pA, mV where the neuron has ``input="voltage"``, nS for
+            ``CobaLIF``. Neurons with two synaptic states take what is positive as excitation and
+            what is negative as inhibition.
         state: state before the first step, float32 [S, B, N], rows as in ``neuron.state``.
-        neuron: ``LIF`` or ``CubaLIF``; its parameters are numbers or arrays [N].
+        neuron: a model of ``cusnn.neurons``; its parameters are numbers or arrays [N].
         dt: step, ms.
         spikes: return one byte per neuron and step.
         packed: return one bit per neuron and step.
@@ -177,7 +181,8 @@ def neuron_backward(
         current: the input of the forward call, float32 [T, B, N].
         checkpoints: what forward returned with ``checkpoints=True``, float32 [Q, S, B, N].
         grad_spikes: gradient with respect to the spikes, float32 [T, B, N].
-        neuron, dt, interval: as in forward.
+        neuron: ``LIF``, or ``CubaLIF`` with one synaptic current.
+        dt, interval: as in forward.
         surrogate: of ``cusnn.surrogates``; None for ``FastSigmoid()``.
         detach_reset: treat the spike in the reset as a constant. What it resets to and by (hard
             ``v_reset``, soft ``v_threshold - v_reset``) keeps its gradient.
@@ -192,11 +197,11 @@ def neuron_backward(
         the array library's own.
 
     Raises:
-        ValueError: shapes that disagree, an interval out of range, or (arrays on the CPU)
-            checkpoints that are not finite, or an input or a gradient that is not and that made
-            the results so. Gradients that overflow float32 on their way are passed on. On the GPU,
-            where nobody waits for the result, what is not finite is passed on too: a surrogate is
-            NaN where the voltage is.
+        ValueError: another neuron, shapes that disagree, an interval out of range, or (arrays on
+            the CPU) checkpoints that are not finite, or an input or a gradient that is not and
+            that made the results so. Gradients that overflow float32 on their way are passed on.
+            On the GPU, where nobody waits for the result, what is not finite is passed on too: a
+            surrogate is NaN where the voltage is.
         TypeError: arrays of another dtype or of several libraries, or no surrogate.
 
     Source: Neftci, Mostafa and Zenke (2019), doi:10.1109/MSP.2019.2931595; recomputation from
@@ -212,6 +217,11 @@ def neuron_backward(
         "grad_spikes": grad_spikes,
         "grad_final_state": grad_final_state,
     }
+    _check_neuron(op.name, neuron)
+    if isinstance(neuron, Relay) or neuron.model not in DIFFERENTIABLE:
+        raise ValueError(
+            f"{op.name}: gradients are known for LIF and CubaLIF (tau_syn_inh=None), got {neuron!r}"
+        )
     sizes, values = _sizes_and_coefficients(op, neuron, dt, interval, **inputs)
     name, xp = dispatch.choose(op.name, inputs, backend, sizes)
     skip = () if coefficients else ("grad_coefficients",)
@@ -250,8 +260,7 @@ def _sizes_and_coefficients(op, neuron, dt, interval, **arrays):
     whole = isinstance(interval, (int, np.integer)) and not isinstance(interval, bool)
     if not whole or not 1 <= interval <= INTERVAL:
         raise ValueError(f"{op.name}: interval must be 1 to {INTERVAL}, got {interval!r}")
-    names = type(neuron)
-    sizes = {"S": len(names.state), "C": len(names.coefficient_names)}
+    sizes = {"S": len(neuron.state), "C": len(neuron.coefficient_names)}
     if hasattr(arrays["current"], "shape") and len(arrays["current"].shape) == 3:
         sizes["Q"] = -(-arrays["current"].shape[0] // interval)
     sizes = contract.check(op, sizes, **arrays)
@@ -294,4 +303,4 @@ def _by_name(neuron, gradients):
     per_coefficient = gradients.sum(axis=1)
     if neuron.size is None:
         per_coefficient = per_coefficient.sum(axis=1)
-    return dict(zip(type(neuron).coefficient_names, per_coefficient, strict=True))
+    return dict(zip(neuron.coefficient_names, per_coefficient, strict=True))

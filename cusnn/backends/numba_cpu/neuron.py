@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from numba.extending import overload
 
+from cusnn.backends.numba_cpu import neuron_models
+from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, pack
 from cusnn.backends.numba_cpu.surrogates import KINDS, derivative_block
 
 BLOCK = 1024
@@ -28,9 +30,18 @@ def neuron_forward(
         packed = np.empty((0, batch, 0), np.uint32)
     if checkpoints is None:
         checkpoints = np.empty((0, *state.shape), np.float32)
-    _forward(
-        current, state, final_state, spikes, packed, checkpoints, *_numbers(coefficients), interval
-    )
+    arrays = (current, state, final_state, spikes, packed, checkpoints)
+    if coefficients.model in neuron_models.MODELS:
+        neuron_models.forward(
+            *arrays,
+            neuron_models.MODELS.index(coefficients.model),
+            coefficients.values.copy(),
+            coefficients.reset,
+            np.float32(coefficients.refractory_steps),
+            interval,
+        )
+    else:
+        _forward(*arrays, *_numbers(coefficients), interval)
 
 
 def neuron_backward(
@@ -68,7 +79,7 @@ def neuron_backward(
 
 
 def _numbers(coefficients):
-    """Coefficients as both models take them, and what a spike does to voltage and counter.
+    """Coefficients of LIF and CubaLIF alike, and what a spike does to voltage and counter.
 
     A spike leaves ``keep v_pre - amount``, with which every kind of reset is the same arithmetic:
     hard 0 v_pre + v_reset, soft v_pre - (v_threshold - v_reset), none v_pre - 0.
@@ -187,16 +198,6 @@ def _step(current, state, v_pre, spiked, table, keep, rest):
         _cuba_step(current, state[0], state[1], state[2], v_pre, spiked, table, keep, rest)
 
 
-@numba.njit(cache=True, nogil=True)
-def _pack(spiked, words):
-    n = spiked.size
-    for word in range(-(-n // 32)):
-        bits = np.uint32(0)
-        for j in range(min(32, n - 32 * word)):
-            bits |= np.uint32(spiked[32 * word + j]) << np.uint32(j)
-        words[word] = bits
-
-
 @numba.njit(cache=True, nogil=True, parallel=True)
 def _forward(current, state, final_state, spikes, packed, checkpoints, table, keep, rest, interval):
     _, batch, n = current.shape
@@ -228,32 +229,15 @@ def _forward_block(
     now = np.empty((state.shape[0], last - first), np.float32)
     v_pre = np.empty(last - first, np.float32)
     flags = np.empty(last - first, np.uint8)
-    _copy(state, block, now)
+    copy(state, block, now)
     for t in range(current.shape[0]):
         if checkpoints.shape[0] > 0 and t % interval == 0:
-            _copy_back(now, block, checkpoints[t // interval])
+            copy_back(now, block, checkpoints[t // interval])
         spiked = spikes[t, b, first:last] if spikes.shape[0] > 0 else flags
         _step(current[t, b, first:last], now, v_pre, spiked, table, keep, rest)
         if packed.shape[0] > 0:
-            _pack(spiked, packed[t, b, first // 32 :])
-    _copy_back(now, block, final_state)
-
-
-@numba.njit(cache=True, nogil=True)
-def _copy(rows, block, out):
-    """Rows [S, B, N] of a block of neurons."""
-    b, first, _ = block
-    for s in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            out[s, j] = rows[s, b, first + j]
-
-
-@numba.njit(cache=True, nogil=True)
-def _copy_back(rows, block, out):
-    b, first, _ = block
-    for s in range(rows.shape[0]):
-        for j in range(rows.shape[1]):
-            out[s, b, first + j] = rows[s, j]
+            pack(spiked, packed[t, b, first // 32 :])
+    copy_back(now, block, final_state)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -409,14 +393,14 @@ def _backward_block(
     derivative = np.empty(n, np.float32)
     parts = np.empty((3, n), np.float32)
     grad = np.empty((rows, n), np.float32)
-    _copy(grad_final_state, block, grad)
+    copy(grad_final_state, block, grad)
     for j in range(n):
         grad[rows - 1, j] = ZERO
     sums = np.zeros((grad_coefficients.shape[0], n), np.float32)
     for q in range(checkpoints.shape[0] - 1, -1, -1):
         start = q * interval
         length = min(interval, current.shape[0] - start)
-        _copy(checkpoints[q], block, states[0])
+        copy(checkpoints[q], block, states[0])
         for k in range(length):
             for s in range(rows):
                 for j in range(n):
@@ -442,8 +426,8 @@ def _backward_block(
             if sums.shape[0] > 0:
                 arriving = current[start + k, b, first:last]
                 _add_terms(sums, parts, states[k], arriving, to_current, reset)
-    _copy_back(grad, block, grad_state)
-    _copy_back(sums, block, grad_coefficients)
+    copy_back(grad, block, grad_state)
+    copy_back(sums, block, grad_coefficients)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -98,9 +98,9 @@ def step_alif(v, a, refractory, current, c, reset, rest):
 @njit(cache=True, nogil=True)
 def step_izhikevich(v, u, refractory, current, c, reset, rest):
     """Returns v, u, 0, spiked; the neuron never rests."""
-    dt, gain, drive, rate, b, jump, v_threshold, v_reset = c
+    rate_v, gain, drive, rate_u, b, jump, v_threshold, v_reset = c
     slope = ((QUADRATIC * v + LINEAR) * v - u) + drive
-    recovered = u + rate * (b * v - u)
-    v_pre = cut(v + (dt * slope + gain * current))
+    recovered = u + rate_u * (b * v - u)
+    v_pre = cut(v + (rate_v * slope + gain * current))
     after, left, spiked = fire(v_pre, v, ZERO, v_threshold, v_reset, reset, rest)
     return after, cut(recovered + jump if spiked else recovered), left, spiked

@@ -57,6 +57,8 @@ def step(state, current, coefficients, inhibition=None):
         current = np.where(current < 0, ZERO, current)
         inhibition = -inhibition if model == "CobaLIF" else inhibition
     v_pre, v_threshold = MOVES[model](state, coefficients.values, current, inhibition)
+    if model == "Izhikevich":
+        state[-1] = 0
     v, refractory, v_reset = state[0], state[-1], coefficients.values[-1]
     resting = refractory > 0
     v_pre = np.where(resting, v, cut(v_pre))
@@ -118,11 +120,11 @@ def move_alif(state, values, current, _):
 
 
 def move_izhikevich(state, values, current, _):
-    dt, gain, drive, rate, b, _, v_threshold, _ = values
+    rate_v, gain, drive, rate_u, b, _, v_threshold, _ = values
     v, u = state[:2]
     slope = ((QUADRATIC * v + LINEAR) * v - u) + drive
-    state[1] = u + rate * (b * v - u)
-    return v + (dt * slope + gain * current), v_threshold
+    state[1] = u + rate_u * (b * v - u)
+    return v + (rate_v * slope + gain * current), v_threshold
 
 
 MOVES = {
