@@ -1,4 +1,4 @@
-"""Normal deviates from uniform ones, in the order of operations of the reference."""
+"""Normal deviates and exponentials, in the order of operations of the reference."""
 
 import math
 
@@ -63,6 +63,11 @@ LOG_TERMS = (
     1.0 / 3,
     1.0,
 )
+LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+LOG2_E = 1.4426950408889634
+EXP_TERMS = tuple(1.0 / math.factorial(n) for n in range(13, -1, -1))
+LARGEST_EXPONENT = 700.0
+ROUND = 6755399441055744.0  # 1.5 * 2**52: the sum's lowest bits are the rounded number
 MANTISSA, HALF_EXPONENT = np.int64(0x000FFFFFFFFFFFFF), np.int64(0x3FE0000000000000)
 
 
@@ -127,3 +132,23 @@ def tail_deviates(tail):
         log = exponent * LN2 + (s + s) * polynomial_12(LOG_TERMS, s * s)
         r = math.sqrt(-log) - 1.6
         tail[k] = polynomial_8(TAIL_P, r) / polynomial_8(TAIL_Q, r)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def exponential(values):
+    """Replace values by their exponentials; those beyond 700 count as 700."""
+    powers = np.empty(values.size, np.float64)
+    bits = powers.view(np.int64)
+    for j in range(values.size):
+        x = values[j]
+        x = x if x > -LARGEST_EXPONENT else -LARGEST_EXPONENT
+        x = x if x < LARGEST_EXPONENT else LARGEST_EXPONENT
+        powers[j] = x * LOG2_E + ROUND
+        k = powers[j] - ROUND
+        values[j] = (x - k * LN2_HIGH) - k * LN2_LOW
+    for j in range(values.size):
+        bits[j] = (bits[j] + np.int64(1023)) << np.int64(52)
+    for j in range(values.size):
+        x = values[j]
+        value = polynomial_12(EXP_TERMS, x) * x + EXP_TERMS[12]
+        values[j] = (value * x + EXP_TERMS[13]) * powers[j]
