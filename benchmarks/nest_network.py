@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from cusnn.network import FixedInDegree, FixedTotalNumber, Normal, Uniform
+from cusnn.network import FixedInDegree, FixedTotalNumber, Normal, PoissonInput, Uniform
 from cusnn.neurons import LIF, CubaLIF
 
-INHIBITORY = "inhibitory_synapse"
+# NEST holds at most 2**27 - 2 connections of one model on a thread; threads do not get the same.
+MOST_PER_THREAD = int(0.97 * (2**27 - 2))
 GENERATOR_DELAY = 1.5  # ms; any delay does, for a Poisson train looks the same at all times
 
 
@@ -21,8 +22,6 @@ def start(threads: int, seed: int, dt: float):
     nest.verbosity = nest.VerbosityLevel.WARNING
     nest.ResetKernel()
     nest.SetKernelStatus({"resolution": dt, "local_num_threads": threads, "rng_seed": seed})
-    # NEST holds at most 2**27 - 2 connections of one model on a thread.
-    nest.CopyModel("static_synapse", INHIBITORY)
     return nest
 
 
@@ -33,10 +32,11 @@ def build(nest, network) -> dict:
         TypeError: a part of the network that is not known here.
     """
     populations = {p.label: population(nest, p) for p in network.populations}
+    models = SynapseModels(nest)
     for projection in network.projections:
-        connect(nest, populations, projection, network.dt)
+        connect(nest, populations, projection, network, models)
     for stimulus in network.stimuli:
-        drive(nest, populations, stimulus)
+        drive(nest, populations, stimulus, network.dt)
     return populations
 
 
@@ -85,9 +85,31 @@ def neuron_parameters(neuron) -> tuple[str, dict]:
     raise TypeError(f"nest_network: no model of NEST is known for {neuron!r}")
 
 
-def connect(nest, populations: dict, projection, dt: float) -> None:
+class SynapseModels:
+    """Copies of NEST's static synapse, a new one as soon as one is full."""
+
+    def __init__(self, nest):
+        self._nest, self._copies = nest, 0
+        self._room = MOST_PER_THREAD * nest.GetKernelStatus("local_num_threads")
+        self._left = 0
+
+    def with_room(self, n: int) -> str:
+        """A model that takes ``n`` more synapses."""
+        if n > self._left:
+            self._copies += 1
+            self._nest.CopyModel("static_synapse", self._name)
+            self._left = self._room
+        self._left -= n
+        return self._name
+
+    @property
+    def _name(self) -> str:
+        return f"static_synapse_{self._copies}"
+
+
+def connect(nest, populations: dict, projection, network, models: SynapseModels) -> None:
     """The synapses of one projection."""
-    connector, weight = projection.connector, projection.weight
+    connector = projection.connector
     if isinstance(connector, FixedTotalNumber):
         rule = {"rule": "fixed_total_number", "N": connector.n}
     elif isinstance(connector, FixedInDegree):
@@ -96,24 +118,40 @@ def connect(nest, populations: dict, projection, dt: float) -> None:
         raise TypeError(f"nest_network: no rule of NEST is known for {connector!r}")
     rule["allow_autapses"] = getattr(connector, "autapses", True)
     rule["allow_multapses"] = getattr(connector, "multapses", True)
-    positive = (weight if isinstance(weight, float) else weight.mean) > 0
+    weight = projection.weight
+    if isinstance(weight, float):
+        weight = signed(weight, getattr(projection, "receptor", None))
     synapse = {
-        "synapse_model": "static_synapse" if positive else INHIBITORY,
+        "synapse_model": models.with_room(network.synapses(projection)),
         "weight": value(nest, weight),
         # NEST redraws what it would round to less than a step.
-        "delay": value(nest, projection.delay, least=0.5 * dt),
+        "delay": value(nest, projection.delay, least=0.5 * network.dt),
     }
     nest.Connect(populations[projection.pre], populations[projection.post], rule, synapse)
 
 
-def drive(nest, populations: dict, stimulus) -> None:
-    """A Poisson generator into every neuron of a population, or into its first few."""
-    profile = getattr(stimulus, "profile", None)
-    generator = nest.Create("poisson_generator", {"rate": stimulus.rate * stimulus.sources})
-    if profile is not None:
-        raise TypeError(f"nest_network: a rate profile is not known here, got {profile!r}")
-    synapse = {"weight": stimulus.weight, "delay": GENERATOR_DELAY}
+def drive(nest, populations: dict, stimulus, dt: float) -> None:
+    """A Poisson generator into every neuron of a population.
+
+    Raises:
+        TypeError: another stimulus, or a rate that changes otherwise than on and off.
+    """
+    if not isinstance(stimulus, PoissonInput) or not isinstance(stimulus.rate, float):
+        raise TypeError(f"nest_network: no device of NEST is known for {stimulus!r}")
+    parameters, delay = {"rate": stimulus.rate * stimulus.sources}, GENERATOR_DELAY
+    if stimulus.start > 0 or stimulus.stop is not None:
+        # A step later than ours, for no delay is shorter.
+        delay, parameters["start"] = dt, stimulus.start
+        if stimulus.stop is not None:
+            parameters["stop"] = stimulus.stop
+    generator = nest.Create("poisson_generator", parameters)
+    synapse = {"weight": signed(stimulus.weight, stimulus.receptor), "delay": delay}
     nest.Connect(generator, populations[stimulus.population], "all_to_all", synapse)
+
+
+def signed(weight: float, receptor: str | None) -> float:
+    """NEST tells receptors by the sign of the weight."""
+    return -abs(weight) if receptor == "inhibitory" else weight
 
 
 def value(nest, given, least: float = -np.inf):
@@ -126,4 +164,6 @@ def value(nest, given, least: float = -np.inf):
         return nest.math.redraw(drawn, low, high) if bounded else drawn
     if isinstance(given, Uniform):
         return nest.random.uniform(given.low, given.high)
-    return float(given)
+    if not isinstance(given, float):
+        raise TypeError(f"nest_network: no parameter of NEST is known for {given!r}")
+    return given

@@ -24,21 +24,36 @@ import numpy as np
 from benchmarks import machine, nest_network
 from cusnn import models
 from cusnn.info import peak_memory_bytes
+from cusnn.validation import FEWEST_SEEDS, Distributions, Reference, distributions
 
 SPIKES = machine.ROOT / "build" / "nest_spikes"
-MODELS = ("microcircuit",)
+MODELS = ("microcircuit", "brunel", "vogels_abbott")
+OPTIONS = ("scale", "drive", "synapses")
+HOME = machine.ROOT / "cusnn" / "models"
 
 
 def file_name(settings: dict) -> str:
     """Name of the file of one run: model, its options, seed."""
-    options = "".join(f"_{settings[name]}" for name in ("scale", "drive") if name in settings)
-    return f"{settings['model']}{options}_seed{settings['seed']}.npz"
+    return f"{settings['model']}{_options(settings)}_seed{settings['seed']}.npz"
+
+
+def reference_name(settings: dict) -> str:
+    """Name of the reference of all seeds."""
+    return f"{settings['model']}_reference{_options(settings)}.npz"
+
+
+def _options(settings: dict) -> str:
+    return "".join(f"_{settings[name]}" for name in OPTIONS if name in settings)
 
 
 def description(settings: dict):
     """The network of a run."""
     if settings["model"] == "microcircuit":
         return models.microcircuit(settings["scale"], drive=settings["drive"])
+    if settings["model"] == "brunel":
+        return models.brunel()
+    if settings["model"] == "vogels_abbott":
+        return models.vogels_abbott(synapses=settings["synapses"])
     raise ValueError(f"nest_reference: model must be one of {', '.join(MODELS)}")
 
 
@@ -116,6 +131,51 @@ def series(settings: dict, seeds: range, folder: Path) -> int:
     return failed
 
 
+def collect(folder: Path, home: Path = HOME) -> list[Path]:
+    """A reference of the seeds of every network that there are spikes of.
+
+    Networks of fewer than three seeds, and seeds of another warm-up or length than the first, are
+    left out and named.
+    """
+    groups: dict[str, list[tuple[dict, Distributions]]] = {}
+    for path in sorted(folder.glob("*.npz")):
+        about, found = load(path)
+        group = groups.setdefault(reference_name(about), [])
+        if group and (group[0][1].start, group[0][1].stop) != (found.start, found.stop):
+            print(f"{path.name}: left out, for its window is another than the first seed's")
+            continue
+        group.append((about, found))
+    written = []
+    for name, group in groups.items():
+        if len(group) < FEWEST_SEEDS:
+            print(f"{name}: left out, for there are {len(group)} seeds of {FEWEST_SEEDS}")
+            continue
+        first = group[0][0]
+        about = {"simulator": f"NEST {first['nest']}", "model": first["model"]}
+        about |= {option: first[option] for option in OPTIONS if option in first}
+        about |= {key: first[key] for key in ("dt_ms", "warmup_ms", "time_ms")}
+        about["seeds"] = [each["seed"] for each, _ in group]
+        reference = Reference.of([found for _, found in group], about)
+        reference.save(home / name)
+        written.append(home / name)
+        print(f"{name}: {len(group)} seeds, {(home / name).stat().st_size / 1000:.0f} kB")
+    return written
+
+
+def load(path: Path) -> tuple[dict, Distributions]:
+    """What a run was, and its distributions."""
+    with np.load(path) as file:
+        about = json.loads(str(file["about"]))
+        start = about["warmup_ms"]
+        # NEST stamps a spike with the end of its step, counted from the warm-up's end here.
+        times = start + file["steps"] * about["dt_ms"]
+        ends = about["starts"][1:]
+        parts = map(slice, about["starts"], ends)
+        slices = dict(zip(about["labels"], parts, strict=False))
+        stop = start + about["time_ms"]
+        return about, distributions(times, file["neurons"], slices, start, stop)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
@@ -128,18 +188,27 @@ def main() -> None:
     runs.add_argument("--threads", type=int, default=1)
     runs.add_argument("--warmup", type=float, default=500.0, help="ms")
     runs.add_argument("--time", type=float, default=5000.0, help="ms")
+    runs.add_argument(
+        "--synapses", choices=("cuba", "coba"), default="cuba", help="vogels_abbott only"
+    )
+    commands.add_parser("collect", help="references of all seeds that there are")
     one = commands.add_parser("one", help="one run in this process; settings as JSON")
     one.add_argument("settings", type=json.loads)
-    for command in (runs, one):
+    for command in commands.choices.values():
         command.add_argument("--spikes", type=Path, default=SPIKES)
     chosen = parser.parse_args()
     folder = chosen.spikes.resolve()
     if chosen.command == "one":
         run(chosen.settings, folder)
         return
+    if chosen.command == "collect":
+        collect(folder)
+        return
     settings = {"model": chosen.model}
     if chosen.model == "microcircuit":
         settings |= {"scale": chosen.scale, "drive": chosen.drive}
+    if chosen.model == "vogels_abbott":
+        settings["synapses"] = chosen.synapses
     settings |= {"threads": chosen.threads, "warmup_ms": chosen.warmup, "time_ms": chosen.time}
     seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
     sys.exit(min(series(settings, seeds, folder), 1))
