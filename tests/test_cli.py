@@ -243,7 +243,7 @@ def test_auto_is_numba(monkeypatch, tmp_path):
         raise ValueError(f"{backend} {threads}")
 
     monkeypatch.setattr("cusnn.simulation.Simulation", simulation)
-    monkeypatch.setattr("cusnn.simulation.simulate.default_threads", lambda network=None: 7)
+    monkeypatch.setattr("cusnn.simulation.pace.default_threads", lambda network=None: 7)
     monkeypatch.setattr("cusnn.simulation.default_threads", lambda network: network.size // 200)
     for words in ((), ("--backend", "NUMBA", "--drive", "Poisson")):
         result = call("run", "microcircuit", "--scale", "0.01", "--out", tmp_path, *words)

@@ -24,6 +24,7 @@ from cusnn.simulation import (
     Simulation,
     default_threads,
     layouts,
+    memory,
     memory_estimate,
     pace,
     plan,
@@ -363,7 +364,7 @@ def test_an_error_in_progress_leaves_a_simulation_that_goes_on(whole):
 
 def test_too_large_for_memory(monkeypatch):
     """Refused before anything is built, with what is needed and what is there."""
-    monkeypatch.setattr(simulate, "available_bytes", lambda: 3 * 10**9)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 3 * 10**9)
     monkeypatch.setattr(simulate.engine, "network_build", None)
     net = Network(
         (Population(100_000, CubaLIF(), "E"),),
@@ -378,12 +379,12 @@ def test_too_large_for_memory(monkeypatch):
 
 
 def test_memory_where_the_system_does_not_say(monkeypatch):
-    monkeypatch.setattr(simulate, "available_bytes", lambda: None)
+    monkeypatch.setattr(memory, "available_bytes", lambda: None)
     assert Simulation(busy(), threads=1).run(0.1).n_steps == 1
 
 
 def test_available_memory():
-    available = simulate.available_bytes()
+    available = memory.available_bytes()
     assert available is None or 2**24 < available < 2**50
 
 
@@ -526,7 +527,7 @@ def test_advice_on_memory_names_the_smaller_backend(monkeypatch):
         (Population(1000, CubaLIF(), "E"),),
         (Projection("E", "E", FixedTotalNumber(10**8), 1.0, 1.0),),
     )
-    monkeypatch.setattr(simulate, "available_bytes", lambda: 10**9)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 10**9)
     with pytest.raises(MemoryError, match=r"take backend numba, which needs 0\.6\d GB$"):
         Simulation(net, backend="numpy", threads=1)
 

@@ -23,6 +23,10 @@
     ])
     result.states["E"]["v"]                  # float32 [T, 10]; .times, .neurons
 
+    simulation.save("run.npz")               # a checkpoint, spikes in flight included
+    simulation = Simulation.load("run.npz")  # on any backend and threads; goes on bit for bit
+    simulation.run(1e4, checkpoint="run.npz", checkpoint_every=1e3)
+
     memory_estimate(network, backend=None, threads=None)              # bytes, nothing built
     default_threads(network), most_threads()                          # used, and allowed
 
@@ -31,14 +35,11 @@ KeyboardInterrupt between two calls of the engine, and ``simulation.result()`` t
 so far.
 """
 
+from cusnn.simulation.memory import memory_estimate
+from cusnn.simulation.pace import default_threads, most_threads
 from cusnn.simulation.record import Record
 from cusnn.simulation.result import Result, States
-from cusnn.simulation.simulate import (
-    Simulation,
-    default_threads,
-    memory_estimate,
-    most_threads,
-)
+from cusnn.simulation.simulate import Simulation
 
 __all__ = [
     "Record",

@@ -5,18 +5,87 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cusnn.network import Network
+from cusnn.ops import network as engine
+from cusnn.simulation.pace import checked_threads
+from cusnn.simulation.plan import sizes
+
 # Interpreter, libraries and compiled code, and spikes on their way.
 BASE = 250_000_000
 # The reference keeps every synapse in columns of 8 bytes and sorts them.
 REFERENCE_PER_SYNAPSE = 120
+# A list's ends, weight and delay as tables of the build.
+BYTES_PER_LISTED = 24
 
 
-def engine_bytes(n_synapses: int, n_neurons: int, tiles: int, longest: int, reference: bool) -> int:
-    """Bytes that building and running take at their peak."""
-    rows = tiles * n_neurons
-    per_row = 8 + 4 * (longest + 1) * (3 if reference else 1)
-    per_synapse = REFERENCE_PER_SYNAPSE if reference else 4
-    return BASE + per_synapse * n_synapses + per_row * rows + 64 * n_neurons
+def memory_estimate(
+    network: Network, *, backend: str | None = None, threads: int | None = None
+) -> int:
+    """Bytes that building and running the network take at their peak, before anything is built.
+
+    Args:
+        network: the description.
+        backend, threads: as for ``Simulation``.
+
+    Raises:
+        TypeError, ValueError: as ``Simulation``.
+    """
+    check_network("memory_estimate", network)
+    name = engine.chosen_backend(backend)
+    threads = checked_threads("memory_estimate", network, threads)
+    return _bytes(network, threads, reference=name == "numpy")
+
+
+def _bytes(network: Network, threads: int, reference: bool) -> int:
+    needed = sizes(network)
+    rows = tiles_for(network, needed.channels, threads) * network.size
+    per_row = 8 + 4 * (needed.longest + 1) * (3 if reference else 1)
+    per_synapse = REFERENCE_PER_SYNAPSE if reference else 8 if needed.wide else 4
+    listed = sum(len(getattr(p.connector, "sources", ())) for p in network.projections)
+    return (
+        BASE
+        + per_synapse * network.n_synapses
+        + BYTES_PER_LISTED * listed
+        + per_row * rows
+        + (48 + 8 * needed.states) * network.size
+    )
+
+
+def tiles_for(network: Network, channels: int, threads: int) -> int:
+    """A tile per thread, and none too large."""
+    return max(min(threads, network.size), engine.fewest_tiles(network.size, channels))
+
+
+def check_network(owner: str, network) -> None:
+    if not isinstance(network, Network):
+        raise TypeError(f"{owner}: network must be a Network, got {network!r}")
+
+
+def checked_memory(network: Network, backend: str, threads: int) -> int:
+    """Bytes estimated; MemoryError with advice where there are not so many."""
+    needed = memory_estimate(network, backend=backend, threads=threads)
+    available = available_bytes()
+    if available is None or needed <= available:
+        return needed
+    advice = "take a smaller scale, fewer threads or shorter delays"
+    if backend == "numpy":
+        compiled = memory_estimate(network, backend="numba", threads=threads)
+        advice = f"take backend numba, which needs {compiled / 1e9:.2f} GB"
+        advice += ", and a smaller scale" if compiled > available else ""
+    raise MemoryError(
+        f"Simulation: {network.size:,} neurons and {network.n_synapses:,} synapses need "
+        f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are available; {advice}"
+    )
+
+
+def check_samples(needed: int) -> None:
+    """MemoryError where there is no room for so many bytes of samples."""
+    available = available_bytes()
+    if available is not None and needed > available:
+        raise MemoryError(
+            f"run: samples of the state need {needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are "
+            f"available; record fewer neurons, or take a larger every= or a shorter duration"
+        )
 
 
 def available_bytes() -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -109,9 +110,25 @@ def plan(network: Network) -> Plan:
     )
 
 
-def longest_delay(network: Network) -> int:
-    """Longest delay of a network, in steps."""
-    return _longest(delay_table(network, projection) for projection in network.projections)
+class Sizes(NamedTuple):
+    """Those attributes of ``Plan`` that say how much memory is needed."""
+
+    longest: int
+    states: int
+    channels: int
+    wide: bool
+
+
+def sizes(network: Network) -> Sizes:
+    """What is needed to estimate memory, also of a network that is too large for ``plan``."""
+    facts = [MODELS[_model(network, population)] for population in network.populations]
+    inputs = [_inputs(network, position) for position in range(len(network.populations))]
+    return Sizes(
+        longest=_longest(delay_table(network, projection) for projection in network.projections),
+        states=max(rows for rows, _, _ in facts),
+        channels=max(number for _, number, _ in facts),
+        wide=not all(_fits(parts, LARGEST_NARROW) for pair in inputs for parts in pair),
+    )
 
 
 def _longest(delays) -> int:
@@ -392,4 +409,4 @@ def _events(network: Network, stimulus, target: int, amount: int, number: int) -
     return np.stack([steps, neurons, np.full_like(steps, amount), np.full_like(steps, number)])
 
 
-__all__ = ["MODELS", "Delays", "Plan", "channel", "longest_delay", "plan"]
+__all__ = ["MODELS", "Delays", "Plan", "Sizes", "channel", "plan", "sizes"]

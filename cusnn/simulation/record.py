@@ -140,22 +140,64 @@ class Recorder:
     def since(self, mark, first_step: int, last_step: int) -> dict:
         """Fields of a ``Result``: what was recorded since a mark, or ever where it is None."""
         begin, before = (0, 0) if mark is None else mark
-        whole = self.recorded is None
+        steps, neurons, values = self._columns(begin)
         return {
-            "steps": np.concatenate([np.zeros(0, np.int64), *self._steps_of[begin:]]),
-            "neurons": np.concatenate([np.zeros(0, np.int32), *self._neurons[begin:]]),
-            "states": self._states(begin, first_step, last_step),
+            "steps": steps,
+            "neurons": neurons,
+            "states": self._states(values, first_step, last_step),
             "recorded": self.recorded,
-            "totals": None if whole else self._totals - before,
+            "totals": None if self.recorded is None else self._totals - before,
         }
 
     def bytes(self, first_step: int, last_step: int) -> int:
         """Bytes of the samples of a stretch, with those of joining them."""
         return 8 * len(self.probes) * samples(first_step, last_step, self.every)
 
-    def _states(self, begin: int, first_step: int, last_step: int) -> dict[str, States]:
+    @property
+    def settings(self) -> list[dict]:
+        """The records as JSON has them."""
+        return [
+            {
+                "population": one.population,
+                "variables": list(one.variables),
+                "neurons": None if one.neurons is None else one.neurons.tolist(),
+                "every": one.every,
+            }
+            for one in self._records
+        ]
+
+    def export(self) -> dict[str, np.ndarray]:
+        """Everything recorded, by name, for ``load``."""
+        parts = zip(("steps", "neurons", "samples"), self._columns(), strict=True)
+        return {"totals": self._totals, **dict(parts)}
+
+    def load(self, recorded: dict[str, np.ndarray]) -> None:
+        """Stand as a recorder of the same settings did.
+
+        Raises:
+            ValueError: arrays of another kind or shape.
+        """
+        totals, *columns = (recorded[name] for name in ("totals", "steps", "neurons", "samples"))
+        kinds = (np.int64, np.int32, np.float32)
+        shapes = (columns[0].shape, columns[0].shape, (len(columns[2]), len(self.probes)))
+        if totals.shape != self._totals.shape or totals.dtype != np.int64:
+            raise ValueError("counts do not fit the network")
+        for column, kind, shape in zip(columns, kinds, shapes, strict=True):
+            if column.dtype != kind or column.shape != shape:
+                raise ValueError("what was recorded does not fit what is to be recorded")
+        self._totals = totals
+        self._steps_of, self._neurons, self._samples = ([column] for column in columns)
+
+    def _columns(self, begin: int = 0):
+        """Steps and neurons of spikes, and samples, from a stretch on."""
         empty = np.zeros((0, len(self.probes)), np.float32)
-        values = np.concatenate([empty, *self._samples[begin:]])
+        return (
+            np.concatenate([np.zeros(0, np.int64), *self._steps_of[begin:]]),
+            np.concatenate([np.zeros(0, np.int32), *self._neurons[begin:]]),
+            np.concatenate([empty, *self._samples[begin:]]),
+        )
+
+    def _states(self, values: np.ndarray, first_step: int, last_step: int) -> dict[str, States]:
         number = np.arange(first_step // self.every + 1, last_step // self.every + 1)
         states, first = {}, 0
         for record, every in zip(self._records, self._steps, strict=True):

@@ -4,43 +4,50 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
+import math
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from cusnn.network import Network, Population
 from cusnn.neurons import LIF
 from cusnn.ops import network as engine
+from cusnn.simulation.checkpoint import (
+    Checkpoint,
+    description,
+    read_checkpoint,
+    summary,
+    write_checkpoint,
+)
 from cusnn.simulation.draws import fill_initial
 from cusnn.simulation.interrupts import interrupts_deferred
 from cusnn.simulation.layouts import Moment, SortedRows
-from cusnn.simulation.memory import available_bytes, engine_bytes
-from cusnn.simulation.pace import Pace, checked_threads, default_threads, most_threads
-from cusnn.simulation.plan import Plan, longest_delay, plan
-from cusnn.simulation.record import Recorder
+from cusnn.simulation.memory import check_network, check_samples, checked_memory, tiles_for
+from cusnn.simulation.pace import Pace, checked_threads
+from cusnn.simulation.plan import Plan, plan
+from cusnn.simulation.record import Record, Recorder
 from cusnn.simulation.result import Result
 
-__all__ = ["Simulation", "default_threads", "memory_estimate", "most_threads"]
 
+@dataclass(frozen=True)
+class Cost:
+    """Synaptic events, and seconds of wall and CPU time."""
 
-def memory_estimate(
-    network: Network, *, backend: str | None = None, threads: int | None = None
-) -> int:
-    """Bytes that building and running the network take at their peak, before anything is built.
+    events: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
 
-    Args:
-        network: the description.
-        backend, threads: as for ``Simulation``.
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*map(sum, zip(self._values(), other._values(), strict=True)))
 
-    Raises:
-        TypeError, ValueError: as ``Simulation``.
-    """
-    _check_network("memory_estimate", network)
-    name = engine.chosen_backend(backend)
-    tiles = _tiles(network, checked_threads("memory_estimate", network, threads))
-    return engine_bytes(
-        network.n_synapses, network.size, tiles, longest_delay(network), reference=name == "numpy"
-    )
+    def __sub__(self, other: Cost) -> Cost:
+        return self + Cost(*(-value for value in other._values()))
+
+    def _values(self) -> tuple:
+        return self.events, self.wall_s, self.cpu_s
 
 
 class Simulation:
@@ -56,6 +63,7 @@ class Simulation:
             populations, or names by label (of all neurons, in every step).
         spikes: labels of the populations whose spikes are recorded; None for all. They are
             counted in any case.
+        progress: called as ``progress(share)`` with the share of the build that is done, 0 to 1.
 
     Attributes:
         network: as given.
@@ -80,16 +88,20 @@ class Simulation:
         threads: int | None = None,
         record=None,
         spikes=None,
+        progress=None,
     ):
-        _check_network("Simulation", network)
+        check_network("Simulation", network)
         self.network, self.backend = network, engine.chosen_backend(backend)
         self.threads = checked_threads("Simulation", network, threads)
         self._recorder = Recorder(network, record, spikes)
         self._pace = Pace(self.threads, free=threads is None)
-        tiles = _tiles(network, self.threads)
-        self.memory = _checked_memory(network, self.backend, self.threads)
+        self.memory = checked_memory(network, self.backend, self.threads)
+        tell = progress or (lambda share: None)
+        tell(0.0)
         self._plan = plan(network)
+        tiles = tiles_for(network, self._plan.channels, self.threads)
         self.compile_s = _compile(self._plan, tiles, self.threads, self.backend)
+        tell(0.1)
         started, cpu_started = time.perf_counter(), time.process_time()
         self._layout = SortedRows(
             self._plan,
@@ -102,6 +114,52 @@ class Simulation:
         self.reset()
         self.build_s = time.perf_counter() - started
         self.build_cpu_s = time.process_time() - cpu_started
+        tell(1.0)
+
+    @classmethod
+    def load(
+        cls,
+        path,
+        network: Network | None = None,
+        *,
+        backend: str | None = None,
+        threads: int | None = None,
+        record=None,
+        spikes=None,
+        progress=None,
+    ) -> Simulation:
+        """Build a network again and stand where ``save`` stood, on any backend and threads.
+
+        Args:
+            path: of the file.
+            network: the description; None to take it from the file.
+            backend, threads, progress: as for ``Simulation``.
+            record, spikes: as for ``Simulation``; None for what was recorded before, which then
+                goes on and joins it. Anything else begins a new record at this step.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            TypeError, ValueError, MemoryError: as ``Simulation``; a file of another kind, of
+                another version or of another network, or a damaged one.
+        """
+        saved = read_checkpoint(path)
+        if network is None:
+            network = saved.network(path)
+        check_network("Simulation.load", network)
+        saved.check_network(path, network)
+        goes_on = record is None and spikes is None
+        if goes_on:
+            record, spikes = [Record(**settings) for settings in saved.record], saved.spikes
+        simulation = cls(
+            network,
+            backend=backend,
+            threads=threads,
+            record=record,
+            spikes=spikes,
+            progress=progress,
+        )
+        simulation._stand_at(saved, path, goes_on)
+        return simulation
 
     def __repr__(self) -> str:
         return (
@@ -111,44 +169,106 @@ class Simulation:
         )
 
     def reset(self) -> None:
-        """Back to time zero: voltages as at the start, no spikes; the synapses stay."""
-        nothing = np.zeros(0, np.int64), np.zeros(0, np.int32)
-        self._layout.load(Moment(0, self._initial, *nothing))
-        self._recorder.clear()
-        self.step, self._events, self._wall_s, self._cpu_s = 0, 0, 0.0, 0.0
-        self._valid_until = 0
+        """Back to time zero: state as at the start, no spikes; the synapses stay.
 
-    def run(self, duration: float, *, progress=None) -> Result:
+        Random numbers are counted by step and neuron, so the same run follows again.
+        """
+        nothing = np.zeros(0, np.int64), np.zeros(0, np.int32)
+        self._begin(Moment(0, self._initial, *nothing))
+
+    def _begin(self, moment: Moment) -> None:
+        """Stand at a moment with nothing recorded."""
+        self._layout.load(moment)
+        self._recorder.clear()
+        self.step = self._origin = moment.step
+        self._cost, self._valid_until = Cost(), 0
+
+    def run(
+        self,
+        duration: float,
+        *,
+        progress=None,
+        checkpoint=None,
+        checkpoint_every: float | None = None,
+    ) -> Result:
         """Simulate ``duration`` ms more.
 
         Args:
             duration: ms, a multiple of dt.
             progress: called as ``progress(done_ms, duration_ms)`` several times a second.
+            checkpoint: path to ``save`` to at the end, and where Ctrl-C ends the run.
+            checkpoint_every: ms between saves on the way, a multiple of dt; None for none.
 
         Returns:
             Result of this stretch.
 
         Raises:
+            TypeError: ``checkpoint_every`` without ``checkpoint``.
             ValueError: a duration that is negative or no multiple of dt.
             MemoryError: samples of the state that there is no room for.
+            OSError: the checkpoint cannot be written; steps done until then stand.
             KeyboardInterrupt: Ctrl-C; steps done until then stand, ``result()`` has their spikes,
                 and ``run`` may be called again.
         """
-        first, last = self.step, self.step + self._steps(duration)
-        self._check_room(last)
-        mark, before = self._recorder.mark(), (self._events, self._wall_s, self._cpu_s)
+        first, last = self.step, self.step + self._steps("duration", duration)
+        every = self._saves_every(last - first, checkpoint, checkpoint_every)
+        check_samples(self._recorder.bytes(first, last))
+        mark, before, saved = self._recorder.mark(), self._cost, None
         with interrupts_deferred() as interrupted:
             while self.step < last and not interrupted():
-                self._advance(last - self.step)
+                self._advance(min(last - self.step, every - (self.step - first) % every))
+                if checkpoint is not None and (self.step - first) % every == 0:
+                    self.save(checkpoint)
+                    saved = self.step
                 if progress is not None:
                     progress((self.step - first) * self.network.dt, duration)
+            if checkpoint is not None and saved != self.step:
+                self.save(checkpoint)
         if interrupted():
             raise KeyboardInterrupt
-        return self._result(mark, first, *before)
+        return self._result(mark, first, self._cost - before)
 
     def result(self) -> Result:
-        """Everything since the start or the last ``reset``."""
-        return self._result(None, 0, 0, 0.0, 0.0)
+        """Everything since the start, the last ``reset``, or a ``load`` that began a record."""
+        return self._result(None, self._origin, self._cost)
+
+    def save(self, path, *, recorded: bool = True) -> None:
+        """Write a checkpoint, from which ``Simulation.load`` goes on bit for bit.
+
+        The file is written whole, or what was there is left. It holds the state, the spikes that
+        are in flight, and the description, unless its lists are longer than 64 MB.
+
+        Args:
+            path: of the file.
+            recorded: whether to store what has been recorded so far with it.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        content = Checkpoint(
+            moment=self._layout.moment(),
+            digest=self.network.digest(),
+            summary=summary(self.network),
+            description=self._description,
+            record=self._recorder.settings,
+            spikes=self._recorder.recorded,
+            origin=self._origin if recorded else self.step,
+            recorded=self._recorder.export() if recorded else {},
+            cost=dataclasses.asdict(self._cost if recorded else Cost()),
+        )
+        write_checkpoint(path, content)
+
+    @functools.cached_property
+    def _description(self) -> np.ndarray | None:
+        return description(self.network)
+
+    def _stand_at(self, saved: Checkpoint, path, goes_on: bool) -> None:
+        """Take over what a file holds."""
+        saved.check_moment(path, self._initial.shape, self._plan.longest)
+        self._begin(saved.moment)
+        if goes_on and saved.recorded:
+            saved.restore(path, self._recorder)
+            self._origin, self._cost = saved.origin, Cost(**saved.cost)
 
     def _advance(self, most: int) -> None:
         """One call of the engine, for ``most`` steps at most, and its spikes recorded."""
@@ -158,10 +278,8 @@ class Simulation:
         stretch = self._layout.advance(steps, self._recorder.every, threads)
         self._recorder.add(stretch)
         self.step += stretch.n_steps
-        self._events += stretch.events
-        self._cpu_s += time.process_time() - cpu_started
         seconds = time.perf_counter() - started
-        self._wall_s += seconds
+        self._cost += Cost(stretch.events, seconds, time.process_time() - cpu_started)
         self._pace.took(threads, seconds / max(stretch.n_steps, 1))
 
     def _prepared(self) -> int:
@@ -171,61 +289,54 @@ class Simulation:
             self._layout.prepare({**tables, "probes": self._recorder.probes})
             changes = self._plan.changes
             following = changes[bisect.bisect_right(changes, self.step) :]
-            self._valid_until = following[0] if following else np.inf
+            self._valid_until = following[0] if following else math.inf
         return self._valid_until - self.step
 
-    def _steps(self, duration: float) -> int:
+    def _steps(self, name: str, duration: float) -> int:
         dt = self.network.dt
         number = isinstance(duration, (int, float, np.number))
         if not (number and np.isfinite(duration) and duration >= 0):
-            raise ValueError(f"run: duration must be a number of ms, at least 0, got {duration!r}")
+            raise ValueError(f"run: {name} must be a number of ms, at least 0, got {duration!r}")
         steps = round(duration / dt)
         if abs(steps * dt - duration) > 1e-6 * dt * max(1, steps**0.5):
-            raise ValueError(f"run: duration={duration} ms must be a multiple of dt={dt} ms")
+            raise ValueError(f"run: {name}={duration} ms must be a multiple of dt={dt} ms")
         return steps
 
-    def _check_room(self, last: int) -> None:
-        """Refuse samples for which there is no memory."""
-        needed, available = self._recorder.bytes(self.step, last), available_bytes()
-        if available is not None and needed > available:
-            raise MemoryError(
-                f"run: samples of {len(self._recorder.probes):,} variables need "
-                f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are available; record fewer "
-                f"neurons, or take a larger every= or a shorter duration"
-            )
+    def _saves_every(self, steps: int, checkpoint, every: float | None) -> int:
+        """Steps between checkpoints."""
+        if every is not None and checkpoint is None:
+            raise TypeError("run: checkpoint_every needs checkpoint=, the path of the file")
+        if checkpoint is not None and not Path(checkpoint).absolute().parent.is_dir():
+            raise FileNotFoundError(f"run: checkpoint={checkpoint}: there is no such folder")
+        if every is None:
+            return max(steps, 1)
+        between = self._steps("checkpoint_every", every)
+        if between == 0:
+            raise ValueError(f"run: checkpoint_every must be at least dt, got {every} ms")
+        return between
 
-    def _result(self, mark, first: int, events: int, wall_s: float, cpu_s: float) -> Result:
-        """What was recorded since ``mark``, and what has been counted beyond the given numbers."""
+    def _result(self, mark, first: int, cost: Cost) -> Result:
+        """What was recorded since ``mark``."""
         return Result(
             **self._recorder.since(mark, first, self.step),
             slices=self.network.slices,
             dt=self.network.dt,
             first_step=first,
             n_steps=self.step - first,
-            events=self._events - events,
-            wall_s=self._wall_s - wall_s,
+            events=cost.events,
+            wall_s=cost.wall_s,
             about={
                 "backend": self.backend,
                 "threads": self.threads,
                 "compile_s": self.compile_s,
                 "build_s": self.build_s,
                 "build_cpu_s": self.build_cpu_s,
-                "run_cpu_s": self._cpu_s - cpu_s,
+                "run_cpu_s": cost.cpu_s,
                 "memory_bytes": self.memory,
                 "synapses": self._plan.n_synapses,
                 "seed": self.network.seed,
             },
         )
-
-
-def _check_network(owner: str, network) -> None:
-    if not isinstance(network, Network):
-        raise TypeError(f"{owner}: network must be a Network, got {network!r}")
-
-
-def _tiles(network: Network, threads: int) -> int:
-    """A tile per thread, and none too large for two channels."""
-    return max(min(threads, network.size), engine.fewest_tiles(network.size, 2))
 
 
 def _compile(planned: Plan, tiles: int, threads: int, backend: str) -> float:
@@ -240,20 +351,3 @@ def _compile(planned: Plan, tiles: int, threads: int, backend: str) -> float:
     layout.load(Moment(0, layout.initial, np.zeros(0, np.int64), np.zeros(0, np.int32)))
     layout.advance(1, 1, threads)
     return time.perf_counter() - started
-
-
-def _checked_memory(network: Network, backend: str, threads: int) -> int:
-    """Bytes estimated; MemoryError with advice where there are not so many."""
-    needed = memory_estimate(network, backend=backend, threads=threads)
-    available = available_bytes()
-    if available is None or needed <= available:
-        return needed
-    advice = "take a smaller scale, fewer threads or shorter delays"
-    if backend == "numpy":
-        compiled = memory_estimate(network, backend="numba", threads=threads)
-        advice = f"take backend numba, which needs {compiled / 1e9:.2f} GB"
-        advice += ", and a smaller scale" if compiled > available else ""
-    raise MemoryError(
-        f"Simulation: {network.size:,} neurons and {network.n_synapses:,} synapses need "
-        f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are available; {advice}"
-    )
