@@ -20,7 +20,7 @@ from cusnn.cli.models import brunel, microcircuit
 from cusnn.cli.settings import Settings
 from cusnn.cli.simulation import Run, built
 from cusnn.cli.summary import population_figures, print_table
-from cusnn.simulation import Result, Simulation, simulate
+from cusnn.simulation import Result, Simulation, memory
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ("--scale", "0.01", "--time", "12", "--warmup", "3", "--backend", "numpy", "--threads", "1")
@@ -328,7 +328,7 @@ def test_cuda_with_a_gpu(monkeypatch, tmp_path):
 
 
 def test_too_little_memory(monkeypatch, tmp_path):
-    monkeypatch.setattr(simulate, "available_bytes", lambda: 1_000_000)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1_000_000)
     line = refused(run_tiny(tmp_path / "new" / "folder"))
     assert "are available; take backend numba, which needs 0.25 GB, and a smaller scale" in line
     assert list(tmp_path.iterdir()) == []
