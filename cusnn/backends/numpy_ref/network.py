@@ -169,4 +169,4 @@ def neuron_step(state, currents, segment, coefficients, neurons):
         model=MODELS[model], reset=reset, refractory_steps=refractory_steps, values=values
     )
     with np.errstate(all="ignore"):
-        return step(state[: N_STATES[model]], currents[0], numbers).spiked
+        return step(state[: N_STATES[model]], currents[0], numbers, *currents[1:]).spiked
