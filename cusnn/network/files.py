@@ -16,6 +16,7 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 
 from cusnn.network import connectors, distributions, populations, projections, stimuli
+from cusnn.neurons import MODELS
 
 FORMAT = "cusnn-network"
 VERSION = 1
@@ -26,7 +27,7 @@ PART, ARRAY = "part", "array"
 def _kinds() -> dict[str, type]:
     """Classes that a file may name."""
     kinds = (
-        *populations.neuron_kinds().values(),
+        *MODELS.values(),
         *connectors.CONNECTORS,
         *distributions.DISTRIBUTIONS,
         *stimuli.STIMULI,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cusnn import neurons
 from cusnn.network.distributions import Normal, distribution
 from cusnn.network.values import ByValue, whole
+from cusnn.neurons import MODELS
 
 RESTING = "refractory"
 
@@ -20,14 +20,15 @@ class Population(ByValue):
 
     Args:
         size: number of neurons, at least 1.
-        neuron: ``CubaLIF``, ``CobaLIF``, ``ALIF``, ``Izhikevich``, ``Relay``, or a ``LIF`` with
+        neuron: ``CubaLIF``, ``CobaLIF``, ``Relay``, or ``LIF``, ``ALIF`` or ``Izhikevich`` with
             input="voltage"; parameters are numbers or arrays [size].
         label: a name that no other population of the network has.
-        v: voltage at the start, mV: a number, a distribution or an array [size]; None for
-            ``v_leak``.
+        v: voltage at the start, mV: a number, a distribution or an array [size]; None for that
+            of a neuron at rest.
         initial: the same for other state variables by the names of the neuron's ``state``, each
             in the unit of that variable, e.g. ``{"g_exc": Normal(4.0, 1.5, low=0.0)}``; kept as
-            pairs. What is not named starts at 0. ``{"v": ...}`` is the long form of ``v``.
+            pairs. What is not named starts as in a neuron at rest. ``{"v": ...}`` is the long
+            form of ``v``.
 
     Raises:
         TypeError: a neuron of another kind.
@@ -67,10 +68,9 @@ class Population(ByValue):
         return {**({} if self.v is None else {"v": self.v}), **dict(self.initial)}
 
     def _check_neuron(self) -> None:
-        kinds = neuron_kinds()
-        if type(self.neuron) not in kinds.values():
+        if type(self.neuron) not in MODELS.values():
             raise TypeError(
-                f"{self.owner}: neuron must be one of {', '.join(kinds)}, got {self.neuron!r}"
+                f"{self.owner}: neuron must be one of {', '.join(MODELS)}, got {self.neuron!r}"
             )
         if getattr(self.neuron, "input", "voltage") != "voltage":
             name = type(self.neuron).__name__
@@ -79,10 +79,9 @@ class Population(ByValue):
                 f"{self.owner}: {article} {name} in a network must have input='voltage' (synapses "
                 f"are impulses); for synaptic currents use CubaLIF"
             )
-        size = getattr(self.neuron, "size", None)
-        if size not in (None, self.size):
+        if self.neuron.size not in (None, self.size):
             raise ValueError(
-                f"{self.owner}: the neuron has parameters for {size} neurons, "
+                f"{self.owner}: the neuron has parameters for {self.neuron.size} neurons, "
                 f"the population has {self.size}"
             )
 
@@ -99,7 +98,7 @@ class Population(ByValue):
             raise ValueError(f"{self.owner}: give either v or initial['v'], got both")
         if self.v is not None:
             given["v"] = self.v
-        names = [name for name in getattr(self.neuron, "state", ("v",)) if name != RESTING]
+        names = [name for name in self.neuron.state if name != RESTING]
         for name in given:
             if name not in names:
                 raise ValueError(f"{self.owner}: initial may name {', '.join(names)}, got {name!r}")
@@ -108,12 +107,6 @@ class Population(ByValue):
             for name in names
             if name in given
         }
-
-
-def neuron_kinds() -> dict[str, type]:
-    """Neurons that a population may have, by name."""
-    relay = getattr(neurons, "Relay", None)
-    return {**neurons.MODELS, **({} if relay is None else {"Relay": relay})}
 
 
 def label_of(owner: str, value) -> str:

@@ -237,12 +237,11 @@ def _groups(network: Network):
 
 def fill_initial(network: Network, initial: np.ndarray) -> np.ndarray:
     """Write what is not drawn into the state at the start [S, N]: arrays that are given, and
-    each neuron's own resting voltage where no voltage is."""
+    the state of a neuron at rest where nothing is."""
     for population, part in zip(network.populations, network.slices.values(), strict=True):
-        values = population.start
-        if "v" not in values:
-            initial[0, part] = getattr(population.neuron, "v_leak", 0.0)
-        for name, value in values.items():
-            if isinstance(value, np.ndarray):
-                initial[population.neuron.state.index(name), part] = value
+        neuron, values = population.neuron, population.start
+        for row, (name, resting) in enumerate(zip(neuron.state, neuron.resting_state, strict=True)):
+            value = values.get(name, resting)
+            if name not in values or isinstance(value, np.ndarray):
+                initial[row, part] = value
     return initial
