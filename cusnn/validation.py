@@ -13,9 +13,15 @@ pair of 250 neurons taken at random. How far apart two distributions are is the 
 distance, the largest difference of their cumulative distributions.
 
 No two runs with different random numbers agree exactly. A reference therefore holds several seeds,
-and a statistic is inside where its mean distance to them is at most the mean plus three standard
-deviations of the distances between the seeds themselves. Distances shrink as model time grows, so
-warm-up and model time must be the reference's.
+and a statistic is inside where its mean distance to them is at most
+
+    mean + 3 (n + 2) / (n - 1) sd
+
+of the distances between the n seeds themselves. The factor, 3 for many seeds and 5.25 for five,
+allows for the mean and sd of few seeds being uncertain: of correct statistics about one in two
+hundred then lies outside, while 3 sd would reject one in forty with five seeds (simulated, for
+normal samples whose means vary between seeds by up to a tenth of their spread). Distances shrink
+as model time grows, so warm-up and model time must be the reference's.
 
 Source: Dasbach et al. (2021), doi:10.3389/fnins.2021.757790; Senk et al. (2026),
 doi:10.1088/2634-4386/ae379a, and the repository INM-6/microcircuit-PD14-model.
@@ -48,7 +54,7 @@ STATISTICS = ("rate", "cv_isi", "correlation")
 # Histograms keep values rounded to a multiple of this; a rate is kept as its number of spikes.
 RESOLUTIONS = {"cv_isi": 0.001, "correlation": 0.0002}
 NEURONS_FOR_CORRELATION, CORRELATION_BIN_MS = 250, 2.0
-FEWEST_SEEDS, DEVIATIONS = 3, 3.0
+FEWEST_SEEDS = 3
 # Of a millisecond: times that differ by less are the same.
 SAME_TIME_MS = 1e-6
 
@@ -60,11 +66,11 @@ def ks_distance(first, second) -> float:
         first, second: numbers [n], [m]; nan is left out.
 
     Returns:
-        0 to 1; nan where a sample is empty, 0 where both are.
+        0 to 1; 1 where one sample is empty, 0 where both are.
     """
     first, second = (np.sort(_defined(sample)) for sample in (first, second))
     if first.size == 0 or second.size == 0:
-        return 0.0 if first.size == second.size else float("nan")
+        return float(first.size != second.size)
     places = np.concatenate([first, second])
     shares = [np.searchsorted(s, places, side="right") / s.size for s in (first, second)]
     return float(np.abs(shares[0] - shares[1]).max())
@@ -110,7 +116,7 @@ class Histogram:
     def distance(self, other: Histogram) -> float:
         """Kolmogorov-Smirnov distance to a histogram of the same resolution.
 
-        That of the rounded values; nan where one of the two is empty, 0 where both are.
+        That of the rounded values; 1 where one of the two is empty, 0 where both are.
         """
         if not np.isclose(self.resolution, other.resolution, rtol=1e-9, atol=0):
             raise ValueError(
@@ -118,7 +124,7 @@ class Histogram:
                 f"{other.resolution:g}"
             )
         if self.size == 0 or other.size == 0:
-            return 0.0 if self.size == other.size else float("nan")
+            return float(self.size != other.size)
         first = min(self.first, other.first)
         last = max(h.first + h.counts.size for h in (self, other))
         cumulative = [h._within(first, last).cumsum() / h.size for h in (self, other)]
@@ -208,10 +214,11 @@ def distributions(
         Distributions.
 
     Raises:
+        TypeError: neurons that are no integers.
         ValueError: an empty window, an unknown statistic, or no populations.
     """
     _check_request(slices, start, stop, statistics)
-    times, neurons = np.asarray(times, np.float64), np.asarray(neurons)
+    times, neurons = _spikes(times, neurons)
     inside = (times > start + SAME_TIME_MS) & (times <= stop + SAME_TIME_MS)
     times, neurons = times[inside], neurons[inside]
     values = {}
@@ -293,9 +300,13 @@ class Reference:
         return np.array([one.distance(other) for one, other in pairs])
 
     def threshold(self, label: str, statistic: str) -> float:
-        """Largest distance that counts as inside: mean + 3 sd of ``distances``."""
-        distances = self.distances(label, statistic)
-        return float(distances.mean() + DEVIATIONS * distances.std(ddof=1))
+        """Largest mean distance to the seeds that counts as inside.
+
+        mean + 3 (n + 2) / (n - 1) sd of ``distances``, for n seeds
+        """
+        distances, n = self.distances(label, statistic), self.n_seeds
+        deviations = 3.0 * (n + 2) / (n - 1)
+        return float(distances.mean() + deviations * distances.std(ddof=1))
 
     def pooled(self, label: str, statistic: str) -> Histogram:
         """Histogram of all seeds together."""
@@ -355,10 +366,9 @@ class Comparison:
     Attributes:
         population, statistic: which.
         n, undefined: number of values, and of neurons or pairs without one.
-        mean, reference_mean: of the values.
-        distance: mean Kolmogorov-Smirnov distance to the reference's seeds; nan where only one
-            side has values.
-        threshold: mean + 3 sd of the distances between the seeds.
+        mean, reference_mean: of the values; nan where there are none.
+        distance: mean Kolmogorov-Smirnov distance to the reference's seeds.
+        threshold: ``Reference.threshold``.
         inside: distance <= threshold.
     """
 
@@ -487,6 +497,18 @@ def _correlations(back, own, chosen, duration: float, bin_ms: float) -> np.ndarr
     return analysis.pairs(analysis.correlation(counts))
 
 
+def _spikes(times, neurons) -> tuple[np.ndarray, np.ndarray]:
+    times, neurons = np.asarray(times, np.float64), np.asarray(neurons)
+    if neurons.size and neurons.dtype.kind not in "iu":
+        raise TypeError(f"distributions: neurons must be integers, got {neurons.dtype}")
+    if times.ndim != 1 or times.shape != neurons.shape:
+        raise ValueError(
+            f"distributions: times and neurons must be lists of one length, got {times.shape} "
+            f"and {neurons.shape}"
+        )
+    return times, neurons.astype(np.int64)
+
+
 def _defined(values) -> np.ndarray:
     values = np.asarray(values, np.float64).ravel()
     return values[np.isfinite(values)]
@@ -531,6 +553,11 @@ def _check_request(slices: dict, start: float, stop: float, statistics) -> None:
 
 
 def _check_reach(result, reference: Reference) -> None:
+    if getattr(result, "recorded", None) is not None:
+        raise ValueError(
+            f"compare: needs the spikes of all populations, the result has those of "
+            f"{list(result.recorded)}; record all"
+        )
     first = result.first_step * result.dt
     last = first + result.duration
     if first > reference.start + SAME_TIME_MS or last < reference.stop - SAME_TIME_MS:
