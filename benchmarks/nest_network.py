@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cusnn.network import FixedInDegree, FixedTotalNumber, Normal, PoissonInput, Uniform
-from cusnn.neurons import LIF, CubaLIF
+from cusnn.network import FixedInDegree, FixedTotalNumber, FromList, Normal, PoissonInput, Uniform
+from cusnn.neurons import LIF, CobaLIF, CubaLIF, Relay
 
 # NEST holds at most 2**27 - 2 connections of one model on a thread; threads do not get the same.
 MOST_PER_THREAD = int(0.97 * (2**27 - 2))
@@ -42,6 +42,8 @@ def build(nest, network) -> dict:
 
 def population(nest, description):
     """The neurons of one population."""
+    if isinstance(description.neuron, Relay):
+        return nest.Create("parrot_neuron", description.size)
     model, parameters = neuron_parameters(description.neuron)
     found = nest.Create(model, description.size, parameters)
     v = description.v
@@ -58,7 +60,6 @@ def neuron_parameters(neuron) -> tuple[str, dict]:
         "t_ref": neuron.t_refractory,
         "I_e": neuron.i_offset,
     }
-    kind = type(neuron).__name__
     if isinstance(neuron, LIF) and neuron.input == "voltage":
         membrane = {"tau_m": neuron.tau_mem, "C_m": neuron.tau_mem / neuron.r}
         return "iaf_psc_delta", membrane | shared
@@ -71,7 +72,7 @@ def neuron_parameters(neuron) -> tuple[str, dict]:
             "tau_syn_in": neuron.tau_syn if inhibitory is None else inhibitory,
         }
         return "iaf_psc_exp", membrane | shared
-    if kind == "CobaLIF":
+    if isinstance(neuron, CobaLIF):
         membrane = {
             # nS, pF; cusnn has GOhm, so that pF is ms / GOhm.
             "g_L": 1.0 / neuron.r,
@@ -110,24 +111,35 @@ class SynapseModels:
 def connect(nest, populations: dict, projection, network, models: SynapseModels) -> None:
     """The synapses of one projection."""
     connector = projection.connector
+    pre, post = populations[projection.pre], populations[projection.post]
+    weight = projection.weights
+    if isinstance(weight, float):
+        weight = signed(weight, projection.receptor)
+    synapse = {
+        "synapse_model": models.with_room(network.synapses(projection)),
+        "weight": value(nest, weight),
+        # NEST redraws what it would round to less than a step.
+        "delay": value(nest, projection.delays, least=0.5 * network.dt),
+    }
+    if isinstance(connector, FromList):
+        connect_pairs(nest, pre, post, connector, synapse)
+        return
     if isinstance(connector, FixedTotalNumber):
         rule = {"rule": "fixed_total_number", "N": connector.n}
     elif isinstance(connector, FixedInDegree):
         rule = {"rule": "fixed_indegree", "indegree": connector.k}
     else:
         raise TypeError(f"nest_network: no rule of NEST is known for {connector!r}")
-    rule["allow_autapses"] = getattr(connector, "autapses", True)
-    rule["allow_multapses"] = getattr(connector, "multapses", True)
-    weight = projection.weight
-    if isinstance(weight, float):
-        weight = signed(weight, getattr(projection, "receptor", None))
-    synapse = {
-        "synapse_model": models.with_room(network.synapses(projection)),
-        "weight": value(nest, weight),
-        # NEST redraws what it would round to less than a step.
-        "delay": value(nest, projection.delay, least=0.5 * network.dt),
-    }
-    nest.Connect(populations[projection.pre], populations[projection.post], rule, synapse)
+    rule |= {"allow_autapses": connector.autapses, "allow_multapses": connector.multapses}
+    nest.Connect(pre, post, rule, synapse)
+
+
+def connect_pairs(nest, pre, post, connector, synapse: dict) -> None:
+    """Listed synapses of constant weight and delay, which NEST wants as arrays."""
+    sources = np.asarray(pre.tolist())[connector.sources]
+    targets = np.asarray(post.tolist())[connector.targets]
+    arrays = {name: np.full(sources.size, synapse[name]) for name in ("weight", "delay")}
+    nest.Connect(sources, targets, "one_to_one", synapse | arrays)
 
 
 def drive(nest, populations: dict, stimulus, dt: float) -> None:

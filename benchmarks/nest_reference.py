@@ -28,7 +28,7 @@ from cusnn.validation import FEWEST_SEEDS, Distributions, Reference, distributio
 
 SPIKES = machine.ROOT / "build" / "nest_spikes"
 MODELS = ("microcircuit", "brunel", "vogels_abbott")
-OPTIONS = ("scale", "drive", "synapses")
+OPTIONS = ("scale", "drive", "kind")
 HOME = machine.ROOT / "cusnn" / "models"
 
 
@@ -53,7 +53,7 @@ def description(settings: dict):
     if settings["model"] == "brunel":
         return models.brunel()
     if settings["model"] == "vogels_abbott":
-        return models.vogels_abbott(synapses=settings["synapses"])
+        return models.vogels_abbott(settings["kind"])
     raise ValueError(f"nest_reference: model must be one of {', '.join(MODELS)}")
 
 
@@ -188,9 +188,7 @@ def main() -> None:
     runs.add_argument("--threads", type=int, default=1)
     runs.add_argument("--warmup", type=float, default=500.0, help="ms")
     runs.add_argument("--time", type=float, default=5000.0, help="ms")
-    runs.add_argument(
-        "--synapses", choices=("cuba", "coba"), default="cuba", help="vogels_abbott only"
-    )
+    runs.add_argument("--kind", choices=("cuba", "coba"), default="cuba", help="vogels_abbott only")
     commands.add_parser("collect", help="references of all seeds that there are")
     one = commands.add_parser("one", help="one run in this process; settings as JSON")
     one.add_argument("settings", type=json.loads)
@@ -208,7 +206,7 @@ def main() -> None:
     if chosen.model == "microcircuit":
         settings |= {"scale": chosen.scale, "drive": chosen.drive}
     if chosen.model == "vogels_abbott":
-        settings["synapses"] = chosen.synapses
+        settings["kind"] = chosen.kind
     settings |= {"threads": chosen.threads, "warmup_ms": chosen.warmup, "time_ms": chosen.time}
     seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
     sys.exit(min(series(settings, seeds, folder), 1))

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cusnn import analysis, models
-from cusnn.network import FixedInDegree, Network, Population, Projection, Uniform
-from cusnn.neurons import CubaLIF
+from cusnn.network import Network
 
 # A deviation counts if it is less likely than this, over all numbers of a network together ...
 CHANCE = 0.01
@@ -62,38 +61,8 @@ def brunel(seed: int) -> Network:
 
 
 def cuba(seed: int, size: int, inputs: int) -> Network:
-    """Vogels and Abbott's network with currents: E_L above threshold, so that it needs no drive.
-
-    Numbers of NEST's ``brette_et_al_2007/cuba.py``, with 80 inputs to a neuron; with more inputs
-    weights are less, so that the mean input is the same.
-    """
-    neuron = CubaLIF(
-        tau_mem=20.0,
-        tau_syn=5.0,
-        tau_syn_inh=10.0,
-        r=0.1,
-        v_leak=-49.0,
-        v_threshold=-50.0,
-        v_reset=-60.0,
-        t_refractory=5.0,
-    )
-    inhibitory = size // 5
-    sizes = {"E": size - inhibitory, "I": inhibitory}
-    in_degrees = {"E": inputs - inputs // 5, "I": inputs // 5}
-    weights = {"E": 16.2 * 80 / inputs, "I": -139.5 * 80 / inputs}
-    return Network(
-        populations=tuple(
-            Population(number, neuron, label, v=Uniform(-60.0, -50.0))
-            for label, number in sizes.items()
-        ),
-        projections=tuple(
-            Projection(pre, post, FixedInDegree(in_degrees[pre]), weight=weights[pre], delay=0.1)
-            for pre in sizes
-            for post in sizes
-        ),
-        dt=0.1,
-        seed=seed,
-    )
+    """More inputs are weaker, so that their sum is the same."""
+    return models.vogels_abbott("cuba", size=size, in_degree=inputs, seed=seed)
 
 
 def _scaled(scale: float, **more) -> Row:
