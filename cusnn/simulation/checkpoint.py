@@ -163,7 +163,8 @@ def read_checkpoint(path) -> Checkpoint:
         ValueError: a file of another kind, of another version, or a damaged one.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy.load leaves a file open that turns out to be none of its own.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
             if header["format"] != FORMAT:
                 raise KeyError(header["format"])
