@@ -1,5 +1,6 @@
 """The microcircuit against the numbers its specification prints."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from cusnn import models
 from cusnn.network import FixedTotalNumber
+from cusnn.neurons import Relay
 from cusnn.simulation import Simulation
 
 # Printed or derived by the reference implementation (INM-6/microcircuit-PD14-model at fd40046),
@@ -146,6 +148,57 @@ def test_small_scales_with_direct_current_are_below_rheobase():
     assert models.microcircuit_scaling(0.1, "dc").below_rheobase == LABELS[:7]
 
 
+def test_thalamic_pulse_at_full_size():
+    """K = ln(1 - C) / ln(1 - 1 / (902 N)), onto L4 and L6; PSPs of 0.15 mV; 120 Hz for 10 ms."""
+    network = models.microcircuit(1.0, thalamus=True)
+    thalamus, (pulse,) = network.populations[-1], network.stimuli[8:]
+    assert (thalamus.label, thalamus.size, type(thalamus.neuron)) == ("TC", 902, Relay)
+    assert (pulse.population, pulse.rate, pulse.sources) == ("TC", 120.0, 1)
+    assert (pulse.start, pulse.stop) == (700.0, 710.0)
+    projections = {p.post: p for p in network.projections if p.pre == "TC"}
+    probability = {"L4E": 0.0983, "L4I": 0.0619, "L6E": 0.0512, "L6I": 0.0196}
+    assert list(projections) == list(probability)
+    for post, projection in projections.items():
+        pairs = 902 * network.populations[network.index(post)].size
+        # From ln(1 - 1/x) = -1/x - 1/(2 x^2) - ...
+        exact = -math.log1p(-probability[post]) * (pairs - 0.5)
+        assert projection.connector.n == pytest.approx(exact, abs=0.6)
+        assert projection.weight.mean == pytest.approx(WEIGHT)
+        assert projection.weight.sd == pytest.approx(0.1 * WEIGHT)
+        delay = projection.delay
+        assert (delay.mean, delay.sd, delay.low) == (1.5, 0.75, 0.05)
+    plain = models.microcircuit(1.0)
+    assert network.populations[:8] == plain.populations
+    assert network.projections[: len(plain.projections)] == plain.projections
+    assert network.stimuli[:8] == plain.stimuli
+
+
+def test_thalamic_pulse_of_a_part():
+    numbers = models.microcircuit_scaling(0.25)
+    full = models.microcircuit_scaling(1.0)
+    assert numbers.thalamic_size == 226
+    np.testing.assert_allclose(numbers.thalamic_synapses, full.thalamic_synapses / 16, atol=0.6)
+    assert numbers.thalamic_weight == pytest.approx(2 * WEIGHT)
+
+
+def test_thalamus_fires_in_its_time_only():
+    """And nothing differs before it; the pulse is moved to the start, for time's sake."""
+    network = models.microcircuit(0.02, thalamus=True)
+    moved = dataclasses.replace(network.stimuli[-1], start=1.0, stop=11.0, rate=1000.0)
+    network = dataclasses.replace(network, stimuli=(*network.stimuli[:-1], moved))
+    run = Simulation(network, backend="numpy", threads=1).run(13.0)
+    plain = Simulation(models.microcircuit(0.02), backend="numpy", threads=1).run(13.0)
+    times, neurons = run.spikes_of("TC")
+    assert 120 < times.size < 240  # 18 neurons, 1000 Hz, 10 ms
+    assert 1.0 < times.min() < times.max() < 11.1
+    assert set(neurons) == set(range(18))
+    cortex = run.neurons < plain.n_neurons
+    first = (run.times[cortex] < 1.2).sum()
+    assert first == (plain.times < 1.2).sum()
+    np.testing.assert_array_equal(run.neurons[cortex][:first], plain.neurons[:first])
+    assert cortex.sum() > plain.steps.size
+
+
 def test_rates_to_compare_with():
     rates = models.microcircuit_rates(0.1, "poisson")
     assert list(rates) == ["published", "nest"]
@@ -166,6 +219,7 @@ def test_rates_to_compare_with():
         ({"scale": 1e-4}, ValueError, "without neurons"),
         ({"scale": "big"}, TypeError, "must be a number"),
         ({"drive": "ac"}, ValueError, "dc, poisson, got 'ac'"),
+        ({"thalamus": 1}, TypeError, "thalamus must be True or False, got 1"),
         ({"dt": 1.0}, ValueError, "at most 0.1 ms, its shortest delay, got 1.0"),
         ({"dt": 0.03}, ValueError, "t_refractory=2.0 ms must be a multiple of dt=0.03"),
         ({"dt": -0.1}, ValueError, "positive"),

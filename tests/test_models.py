@@ -9,8 +9,8 @@ from scipy.special import erfcx
 
 from cusnn import models
 from cusnn.models.mean_field import stationary_rate
-from cusnn.network import FixedInDegree
-from cusnn.neurons import LIF
+from cusnn.network import FixedInDegree, FixedProbability, Uniform
+from cusnn.neurons import LIF, Relay
 from cusnn.simulation import Simulation
 
 NEURON = LIF(tau_mem=20.0, v_threshold=20.0, v_reset=10.0, t_refractory=2.0, input="voltage")
@@ -153,6 +153,114 @@ def test_brunel_fires_as_theory_says():
 def test_brunel_refuses(arguments, kind, text):
     with pytest.raises(kind, match=text):
         models.brunel(**{"order": 10, **arguments})
+
+
+def test_cuba_is_the_published_network():
+    network = models.vogels_abbott()
+    assert [(p.label, p.size, p.v) for p in network.populations] == [
+        *(("E", 3200, Uniform(-60.0, -50.0)), ("I", 800, Uniform(-60.0, -50.0))),
+    ]
+    assert (network.n_synapses, network.stimuli) == (320_000, ())
+    for projection in network.projections:
+        exc = projection.pre == "E"
+        assert projection.connector == FixedInDegree(64 if exc else 16)
+        assert (projection.weight, projection.delay) == (16.2 if exc else -139.5, 0.1)
+    neuron = network.populations[0].neuron
+    assert (neuron.tau_mem, neuron.tau_syn, neuron.tau_syn_inh) == (20.0, 5.0, 10.0)
+    assert (neuron.v_leak, neuron.v_threshold, neuron.v_reset) == (-49.0, -50.0, -60.0)
+    assert neuron.t_refractory == 5.0
+    assert 200.0 * neuron.r == neuron.tau_mem
+
+
+def test_cuba_of_brian2():
+    """Its 1.62 and -9 mV are the currents that would hold the membrane there: w = r weight."""
+    network = models.vogels_abbott(weights="brian2")
+    r = network.populations[0].neuron.r
+    weights = {p.pre: r * p.weight for p in network.projections}
+    assert weights == {"E": pytest.approx(1.62), "I": pytest.approx(-9.0)}
+
+
+def test_coba_is_the_published_network():
+    network = models.vogels_abbott("coba")
+    assert [(p.label, p.size) for p in network.populations] == [
+        ("E", 3200),
+        ("I", 800),
+        ("kick", 50),
+    ]
+    neuron = network.populations[1].neuron
+    assert (neuron.tau_mem, neuron.r, neuron.tau_exc, neuron.tau_inh) == (20.0, 0.1, 5.0, 10.0)
+    assert (neuron.e_exc, neuron.e_inh, neuron.v_leak) == (0.0, -80.0, -60.0)
+    assert (neuron.v_threshold, neuron.v_reset, neuron.t_refractory) == (-50.0, -60.0, 5.0)
+    assert [p.weight for p in network.projections] == [6.0, -67.0, 6.0, -67.0, 6.0]
+    kick, (noise,) = network.projections[-1], network.stimuli
+    assert isinstance(network.populations[2].neuron, Relay)
+    assert (kick.pre, kick.post, kick.delay) == ("kick", "E", 0.1)
+    np.testing.assert_array_equal(kick.connector.sources, np.arange(50))
+    np.testing.assert_array_equal(kick.connector.targets, np.arange(50))
+    assert (noise.rate, noise.sources, noise.start, noise.stop) == (300.0, 1, 1.0, 51.0)
+
+
+def test_vogels_abbott_of_another_size():
+    network = models.vogels_abbott("coba", size=40_000, in_degree=800)
+    assert network.size == 40_500
+    assert [p.weight for p in network.projections] == pytest.approx([0.6, -6.7, 0.6, -6.7, 0.6])
+    assert network.projections[1].connector == FixedInDegree(160)
+    by_pairs = models.vogels_abbott(connectivity="probability")
+    assert {p.connector for p in by_pairs.projections} == {FixedProbability(0.02)}
+    # Mean and sd of the binomial distribution.
+    assert abs(by_pairs.n_synapses - 320_000) < 5 * math.sqrt(320_000 * 0.98)
+
+
+def test_vogels_abbott_rates():
+    known = models.vogels_abbott_rates()["nest"]
+    assert known == {"E": pytest.approx(4.0, abs=0.2), "I": pytest.approx(4.0, abs=0.2)}
+    brian2 = models.vogels_abbott_rates(weights="brian2")["nest"]
+    assert brian2["E"] == pytest.approx(5.1, abs=0.2)
+    coba = models.vogels_abbott_rates("coba")["nest"]
+    assert coba["E"] == pytest.approx(14.0, abs=1.0)
+    assert models.vogels_abbott_rates("coba", weights="brian2")["nest"] == coba
+    assert models.vogels_abbott_rates(size=4005) == {}
+    assert "sustains itself" in models.vogels_abbott_state()
+
+
+def rates_after(network, left_out, time):
+    simulation = Simulation(network, backend="numpy", threads=1)
+    simulation.run(left_out)
+    return simulation.run(time).rates()
+
+
+def test_cuba_sustains_itself():
+    """A quarter of the paper's size, its in-degree; NEST's rate at full size is 4.0 Hz."""
+    rates = rates_after(models.vogels_abbott(size=1000), 60.0, 100.0)
+    assert all(2.5 < rate < 6.0 for rate in rates.values())
+
+
+def test_coba_sustains_itself():
+    """After the kick; NEST's rate is 14 Hz, over seconds."""
+    rates = rates_after(models.vogels_abbott("coba"), 60.0, 60.0)
+    assert rates.pop("kick") == 0.0
+    assert all(8.0 < rate < 22.0 for rate in rates.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "text"),
+    [
+        ({"kind": "hh"}, ValueError, "kind must be one of cuba, coba, got 'hh'"),
+        ({"connectivity": "all"}, ValueError, "connectivity must be one of in-degree, probability"),
+        ({"weights": "mine"}, ValueError, "weights must be one of nest, brian2, got 'mine'"),
+        ({"size": 0}, ValueError, "size must be a positive multiple of 5, got 0"),
+        ({"size": 12}, ValueError, "size must be a positive multiple of 5, got 12"),
+        ({"in_degree": 2.5}, TypeError, "in_degree must be an integer, got 2.5"),
+        ({"size": 50, "connectivity": "probability"}, ValueError, "must not exceed size"),
+        ({"dt": 0.2}, ValueError, "dt must divide its delay of 0.1 ms, got 0.2 ms"),
+        ({"dt": 0.03}, ValueError, "dt must divide its delay"),
+        ({"dt": 0.0}, ValueError, "dt must be positive"),
+        ({"seed": -1}, ValueError, "seed"),
+    ],
+)
+def test_vogels_abbott_refuses(arguments, kind, text):
+    with pytest.raises(kind, match=text):
+        models.vogels_abbott(**arguments)
 
 
 def test_models_are_plain_data():

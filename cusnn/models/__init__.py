@@ -16,10 +16,21 @@ from cusnn.models.microcircuit import (
     microcircuit_rates,
     microcircuit_scaling,
 )
+from cusnn.models.vogels_abbott import (
+    CONNECTIVITIES,
+    KINDS,
+    WEIGHTS,
+    vogels_abbott,
+    vogels_abbott_rates,
+    vogels_abbott_state,
+)
 
 __all__ = [
+    "CONNECTIVITIES",
     "DRIVES",
+    "KINDS",
     "REGIMES",
+    "WEIGHTS",
     "BrunelScaling",
     "MicrocircuitScaling",
     "brunel",
@@ -30,4 +41,7 @@ __all__ = [
     "microcircuit_rates",
     "microcircuit_scaling",
     "siegert_rate",
+    "vogels_abbott",
+    "vogels_abbott_rates",
+    "vogels_abbott_state",
 ]

@@ -22,7 +22,7 @@ from cusnn.network import (
     Population,
     Projection,
 )
-from cusnn.neurons import CubaLIF
+from cusnn.neurons import CubaLIF, Relay
 
 DRIVES = ("dc", "poisson")
 
@@ -46,6 +46,9 @@ class MicrocircuitScaling:
         in_degree_external: Poisson sources per neuron, int64 [8].
         current: direct current into every neuron of a population, pA [8].
         rheobase: least current that makes a neuron fire, pA.
+        thalamic_size: neurons of the thalamus.
+        thalamic_synapses: from there onto each population, int64 [8].
+        thalamic_weight: pA.
     """
 
     labels: tuple[str, ...]
@@ -56,6 +59,9 @@ class MicrocircuitScaling:
     in_degree_external: np.ndarray
     current: np.ndarray
     rheobase: float
+    thalamic_size: int
+    thalamic_synapses: np.ndarray
+    thalamic_weight: float
 
     @property
     def below_rheobase(self) -> tuple[str, ...]:
@@ -87,14 +93,15 @@ def microcircuit_scaling(scale: float = 1.0, drive: str = "poisson") -> Microcir
     """
     facts = _facts()
     scale = _checked_scale(scale, min(facts["population_size"]))
+    thalamus = facts["thalamus"]
     if drive not in DRIVES:
         raise ValueError(f"microcircuit: drive must be one of {', '.join(DRIVES)}, got {drive!r}")
     neuron, external = facts["neuron"], facts["external_drive"]
     full_sizes = np.array(facts["population_size"])
     probability = np.array(facts["connection_probability_target_source"])
-    # Not log1p: the published table has the rounding of this form.
-    joined = np.outer(full_sizes, full_sizes).astype(np.float64)
-    full_synapses = np.log(1.0 - probability) / np.log((joined - 1.0) / joined)
+    full_synapses = _number_of_synapses(probability, np.outer(full_sizes, full_sizes))
+    thalamic_probability = np.array(thalamus["connection_probability_target"])
+    thalamic = _number_of_synapses(thalamic_probability, full_sizes * thalamus["size"])
     weights = _full_weights(facts)
     weight_external = float(weights[0, 0])
     in_degree = np.array(external["in_degree"])
@@ -117,11 +124,19 @@ def microcircuit_scaling(scale: float = 1.0, drive: str = "poisson") -> Microcir
         in_degree_external=np.rint(in_degree * scale).astype(np.int64),
         current=current,
         rheobase=neuron["C_m_pF"] * (neuron["V_th_mV"] - neuron["E_L_mV"]) / neuron["tau_m_ms"],
+        thalamic_size=max(1, round(thalamus["size"] * scale)),
+        thalamic_synapses=np.rint(thalamic * scale * scale).astype(np.int64),
+        thalamic_weight=thalamus["psp_mV"] * _current_per_psp(neuron) / math.sqrt(scale),
     )
 
 
 def microcircuit(
-    scale: float = 1.0, *, drive: str = "poisson", dt: float = 0.1, seed: int = 1
+    scale: float = 1.0,
+    *,
+    drive: str = "poisson",
+    thalamus: bool = False,
+    dt: float = 0.1,
+    seed: int = 1,
 ) -> Network:
     """The cortical microcircuit: 77,169 neurons and 0.3 billion synapses at scale 1.
 
@@ -136,6 +151,9 @@ def microcircuit(
         drive: "poisson", or "dc" for the direct current of the same mean. The published default
             is "dc", but then scales below 0.41 leave populations short of input, as
             ``microcircuit_scaling(scale, "dc").below_rheobase`` tells.
+        thalamus: whether a thalamic pulse arrives: 902 relay neurons, the population "TC", fire as
+            Poisson processes of 120 Hz from 700 to 710 ms, onto layers 4 and 6. Before it, spikes
+            are those of the network without it.
         dt: step, ms; at most 0.1, the shortest delay.
         seed: 0 to 2**32 - 1.
 
@@ -152,10 +170,13 @@ def microcircuit(
         raise ValueError(
             f"microcircuit: dt must be at most {shortest} ms, its shortest delay, got {dt} ms"
         )
+    if not isinstance(thalamus, bool):
+        raise TypeError(f"microcircuit: thalamus must be True or False, got {thalamus!r}")
+    more = _thalamus(facts, numbers) if thalamus else ((), (), ())
     return Network(
-        populations=_populations(facts, numbers),
-        projections=_projections(facts, numbers),
-        stimuli=_stimuli(facts, numbers) if drive == "poisson" else (),
+        populations=(*_populations(facts, numbers), *more[0]),
+        projections=(*_projections(facts, numbers), *more[1]),
+        stimuli=(*(_stimuli(facts, numbers) if drive == "poisson" else ()), *more[2]),
         dt=dt,
         seed=seed,
     )
@@ -194,6 +215,15 @@ def _checked_scale(scale, smallest: int) -> float:
             f"{1.0 / smallest:.1g}"
         )
     return scale
+
+
+def _number_of_synapses(probability: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Synapses that join a pair with a probability when they are drawn with replacement.
+
+    Not log1p: the published table has the rounding of this form.
+    """
+    pairs = pairs.astype(np.float64)
+    return np.log(1.0 - probability) / np.log((pairs - 1.0) / pairs)
 
 
 def _full_weights(facts: dict) -> np.ndarray:
@@ -288,3 +318,30 @@ def _stimuli(facts: dict, numbers: MicrocircuitScaling) -> tuple[PoissonInput, .
         )
         for label, sources in zip(numbers.labels, numbers.in_degree_external, strict=True)
     )
+
+
+def _thalamus(facts: dict, numbers: MicrocircuitScaling) -> tuple:
+    """Population, projections and stimulus of the thalamic pulse."""
+    thalamus, mean = facts["thalamus"], numbers.thalamic_weight
+    label, start = thalamus["label"], thalamus["start_ms"]
+    delay, delays = thalamus["delay_mean_ms"], facts["delays"]
+    pulse = PoissonInput(
+        label,
+        rate=thalamus["rate_Hz"],
+        sources=1,
+        weight=1.0,
+        start=start,
+        stop=start + thalamus["duration_ms"],
+    )
+    projections = tuple(
+        Projection(
+            label,
+            post,
+            FixedTotalNumber(int(n)),
+            weight=_weight(mean, facts["weights"]["relative_sd"]),
+            delay=Normal(delay, delays["relative_sd"] * delay, low=delays["redrawn_below_ms"]),
+        )
+        for post, n in zip(numbers.labels, numbers.thalamic_synapses, strict=True)
+        if n
+    )
+    return (Population(numbers.thalamic_size, Relay(), label),), projections, (pulse,)
