@@ -11,9 +11,27 @@ import numpy as np
 
 from cusnn import analysis
 
-__all__ = ["activity", "colour", "distributions", "population_rate", "pretty", "raster", "rates"]
+__all__ = [
+    "activity",
+    "colour",
+    "comparison",
+    "distributions",
+    "intervals",
+    "population_rate",
+    "pretty",
+    "raster",
+    "rates",
+    "traces",
+    "validation",
+]
 
 INSTALL_HINT = 'plots need matplotlib: pip install "cusnn[plot]"'
+# Width of the bins in pictures, and what is written below: by statistic of ``cusnn.validation``.
+SHOWN = {
+    "rate": (1.0, "rate (Hz)"),
+    "cv_isi": (0.05, "CV of inter-spike intervals"),
+    "correlation": (0.001, "pairwise correlation"),
+}
 EXCITATORY, INHIBITORY, INK, GRID = "#2a5d8f", "#cf3f4f", "#333333", "#d9d9d9"
 
 
@@ -153,7 +171,7 @@ def rates(ax, rates: dict, reference: dict | None = None, reference_label: str =
     return ax
 
 
-def distributions(ax, values: dict, *, bins=30, xlabel: str = ""):
+def distributions(ax, values: dict, *, bins=30, xlabel: str = "", ylabel: str = "share of neurons"):
     """A histogram per population, as shares of its neurons.
 
     Args:
@@ -161,6 +179,7 @@ def distributions(ax, values: dict, *, bins=30, xlabel: str = ""):
         values: a number per neuron, by population (rates, CVs, ...); nan is left out.
         bins: number of bins, or their edges.
         xlabel: what the numbers are.
+        ylabel: what they are counted over, where it is not neurons.
 
     Returns:
         ax.
@@ -185,11 +204,167 @@ def distributions(ax, values: dict, *, bins=30, xlabel: str = ""):
         )
     ax.set_ylim(bottom=0)
     ax.set_xlabel(xlabel)
-    ax.set_ylabel("share of neurons")
+    ax.set_ylabel(ylabel)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=8, ncols=2)
     _plain(ax)
     return ax
+
+
+def intervals(
+    ax, times, neurons, slices: dict, *, start: float, stop: float, bins_per_decade: int = 12
+):
+    """Inter-spike intervals of each population, on a logarithmic axis.
+
+    Args:
+        ax: matplotlib axes.
+        times, neurons, slices, start, stop: as for ``raster``.
+        bins_per_decade: bins per factor of ten.
+
+    Returns:
+        ax.
+    """
+    times, neurons = np.asarray(times), np.asarray(neurons)
+    inside = (times >= start) & (times <= stop)
+    values, owners = analysis.inter_spike_intervals(times[inside], neurons[inside])
+    positive = values[values > 0]
+    low, high = (positive.min(), positive.max()) if positive.size else (1.0, 10.0)
+    first = np.floor(np.log10(low) * bins_per_decade + 1e-9)
+    last = np.floor(np.log10(high) * bins_per_decade + 1e-9) + 1
+    edges = 10.0 ** (np.arange(first, last + 1) / bins_per_decade)
+    parts = {
+        label: values[(owners >= part.start) & (owners < part.stop)]
+        for label, part in slices.items()
+    }
+    text = {"xlabel": "inter-spike interval (ms)", "ylabel": "share of intervals"}
+    distributions(ax, parts, bins=edges, **text)
+    ax.set_xscale("log")
+    return ax
+
+
+def traces(
+    ax, times, values, *, neurons=None, shade: str = EXCITATORY, name: str = "v", unit: str = "mV"
+):
+    """A state variable of a few neurons over time, one above the other, with a bar for the scale.
+
+    Args:
+        ax: matplotlib axes.
+        times: ms [T].
+        values: [T, n].
+        neurons: numbers to print beside the traces [n]; None for 0 to n - 1.
+        shade: colour.
+        name, unit: of the variable.
+
+    Returns:
+        ax.
+
+    Raises:
+        ValueError: values that are not [T, n].
+    """
+    times, values = np.asarray(times), np.asarray(values, float)
+    if values.ndim != 2 or values.shape[0] != times.size:
+        raise ValueError(
+            f"traces: values must be [T, n] for {times.size} times, got shape {values.shape}"
+        )
+    n = values.shape[1]
+    numbers = np.arange(n) if neurons is None else np.asarray(neurons)
+    low = values.min(axis=0, initial=np.inf)
+    spread = max(float((values.max(axis=0, initial=-np.inf) - low).max(initial=0.0)), 1e-12)
+    places = np.arange(n)[::-1]
+    for column, place in enumerate(places):
+        shown = (values[:, column] - low[column]) / (1.25 * spread) + place
+        ax.plot(times, shown, color=shade, linewidth=0.8)
+    ax.set_yticks(places + 0.4, [str(number) for number in numbers])
+    ax.set_ylim(-0.15, n + 0.1)
+    ax.set_ylabel("neuron")
+    ax.set_xlabel("time (ms)")
+    ax.set_title(name, loc="left", fontsize=10, color=INK)
+    bar = _round_number(0.6 * spread)
+    right = {"transform": ax.get_yaxis_transform(), "clip_on": False}
+    ax.plot([1.015, 1.015], [0.0, bar / (1.25 * spread)], color=INK, linewidth=2.0, **right)
+    middle = bar / (2.5 * spread)
+    ax.text(1.03, middle, f"{bar:g} {unit}", va="center", fontsize=8, color=INK, **right)
+    if times.size > 1:
+        ax.set_xlim(times[0], times[-1])
+    ax.tick_params(axis="y", length=0)
+    _plain(ax)
+    return ax
+
+
+def comparison(
+    ax, found, reference, *, width: float, shade: str = EXCITATORY, xlabel: str = "", names=None
+):
+    """A histogram, filled, and the outline of that of a reference over it.
+
+    Args:
+        ax: matplotlib axes.
+        found, reference: ``cusnn.validation.Histogram``.
+        width: of the bins that are drawn.
+        shade: colour of the histogram.
+        xlabel: what the numbers are.
+        names: of the two in the legend; None for no legend.
+
+    Returns:
+        ax.
+    """
+    own, other = names or ("", "")
+    ax.stairs(*found.binned(width), color=shade, fill=True, alpha=0.35, label=own)
+    ax.stairs(*reference.binned(width), color=INK, linewidth=1.1, label=other)
+    # A few outermost values would leave the rest narrow.
+    ends = [_quantiles(histogram) for histogram in (found, reference) if histogram.size]
+    if ends:
+        low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+        ax.set_xlim(low - 2 * width, high + 2 * width)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel("share")
+    if names:
+        ax.legend(frameon=False, fontsize=8)
+    _plain(ax)
+    return ax
+
+
+def validation(
+    validation, *, own_label: str = "cusnn", reference_label: str = "reference", title: str = ""
+):
+    """One figure: every statistic of every population beside its reference.
+
+    Args:
+        validation: ``cusnn.validation.Validation``.
+        own_label, reference_label: names of the two.
+        title: over the figure.
+
+    Returns:
+        A matplotlib Figure; ``figure.savefig(path)`` writes it.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    figure_class = _figure_class()
+    found, reference = validation.distributions, validation.reference
+    labels, statistics = list(reference.sizes), reference.statistics
+    size = (3.3 * len(statistics) + 0.4, 1.25 * len(labels) + 1.0)
+    figure = figure_class(figsize=size, dpi=150, layout="constrained")
+    axes = figure.subplots(len(labels), len(statistics), sharex="col", squeeze=False)
+    for ax, one in zip(axes.flat, validation.comparisons, strict=True):
+        label, statistic = one.population, one.statistic
+        width, _ = SHOWN[statistic]
+        histograms = found.histogram(label, statistic), reference.pooled(label, statistic)
+        comparison(ax, *histograms, width=width, shade=colour(label))
+        ax.set_ylabel(pretty(label) if statistic == statistics[0] else "")
+        ax.set_yticks([])
+        mark = INK if one.inside else INHIBITORY
+        text = f"{one.distance:.3f} {'≤' if one.inside else '>'} {one.threshold:.3f}"
+        ax.text(0.98, 0.93, text, ha="right", va="top", fontsize=8, color=mark, **_inside(ax))
+    for column, statistic in enumerate(statistics):
+        lines = [line.get_xlim() for line in axes[:, column]]
+        axes[-1, column].set_xlabel(SHOWN[statistic][1])
+        axes[0, column].set_xlim(min(low for low, _ in lines), max(high for _, high in lines))
+    key = f"filled: {own_label}; line: {reference_label}; distance and threshold in each"
+    axes[0, 0].set_title(key, loc="left", fontsize=9, color=INK)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK)
+    return figure
 
 
 def activity(
@@ -217,12 +392,7 @@ def activity(
     Raises:
         ImportError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(INSTALL_HINT) from error
-
-    figure = Figure(figsize=(10.5, 6.4), dpi=150, layout="constrained")
+    figure = _figure_class()(figsize=(10.5, 6.4), dpi=150, layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(2.7, 1.0), height_ratios=(4.2, 1.0))
     upper = raster(figure.add_subplot(grid[0, 0]), times, neurons, slices, start=start, stop=stop)
     upper.set_xlabel("")
@@ -244,11 +414,36 @@ def activity(
 
 def pretty(label: str) -> str:
     """A label as it is printed: layers 2 and 3 are one."""
-    return label.replace("L23", "L2/3").replace("E", " E").replace("I", " I")
+    return label.replace("L23", "L2/3").replace("E", " E").replace("I", " I").strip()
 
 
 def _layer(label: str) -> str:
-    return label[:-1] if label[-1:] in ("E", "I") else label
+    return label[:-1] if label[1:] and label[-1] in ("E", "I") else label
+
+
+def _figure_class():
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(INSTALL_HINT) from error
+    return Figure
+
+
+def _inside(ax) -> dict:
+    return {"transform": ax.transAxes}
+
+
+def _quantiles(histogram) -> tuple[float, float]:
+    """Values between which 98.5% lie; above them tails are long."""
+    shares = np.cumsum(histogram.counts) / histogram.size
+    low, high = np.searchsorted(shares, [0.005, 0.99])
+    return tuple(histogram.values[[low, min(high, shares.size - 1)]])
+
+
+def _round_number(value: float) -> float:
+    """Largest of 1, 2, 5 times a power of ten that is at most ``value``."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(m for m in (1, 2, 5) if m * power <= value * (1 + 1e-9)) * power)
 
 
 def _layers(ax, slices: dict) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from cusnn import plots
+from cusnn import plots, validation
 
 SLICES = {"L23E": slice(0, 10), "L23I": slice(10, 14), "L4E": slice(14, 24)}
 TIMES = np.array([1.0, 2.0, 2.5, 9.0, 30.0, 4.0])
@@ -76,6 +76,12 @@ def test_rates_draws_bars_and_marks(ax):
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["L2/3 E", "L2/3 I", "L4 E"]
 
 
+def test_layers_of_a_network_without_layers(ax):
+    plots.raster(ax, TIMES, NEURONS, {"E": slice(0, 20), "I": slice(20, 24)}, start=0, stop=10)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["E", "I"]
+    assert [plots.pretty(label) for label in ("E", "I", "L5I")] == ["E", "I", "L5 I"]
+
+
 def test_rates_of_silence_without_reference(ax):
     assert plots.rates(ax, {"E": 0.0}) is ax
     assert ax.get_legend() is None
@@ -89,6 +95,104 @@ def test_distributions_are_shares_without_nan(ax):
     assert steps["L4 I"] == pytest.approx([0.0, 1.0])
     assert set(steps) == {"L4 E", "L4 I"}
     assert ax.get_xlabel() == "CV"
+
+
+def test_distributions_say_what_they_count(ax):
+    plots.distributions(ax, {"E": [1.0]}, ylabel="share of pairs")
+    assert ax.get_ylabel() == "share of pairs"
+
+
+def test_intervals_of_each_population(ax):
+    # Neuron 0 fires every 10 ms and neuron 11 every 40, within the window.
+    times = np.concatenate([np.arange(5.0, 100.0, 10.0), np.arange(15.0, 100.0, 40.0), [900.0]])
+    neurons = np.array([0] * 10 + [11] * 3 + [0])
+    assert plots.intervals(ax, times, neurons, SLICES, start=0.0, stop=100.0) is ax
+    steps = {patch.get_label(): patch.get_data() for patch in ax.patches}
+    assert set(steps) == {"L2/3 E", "L2/3 I"}
+    for label, interval in (("L2/3 E", 10.0), ("L2/3 I", 40.0)):
+        values, edges = steps[label].values, steps[label].edges
+        (place,) = np.flatnonzero(values)
+        assert values[place] == 1.0
+        assert edges[place] <= interval * (1 + 1e-9) < edges[place + 1]
+        assert edges[place + 1] / edges[place] == pytest.approx(10 ** (1 / 12))
+    assert ax.get_xscale() == "log"
+    assert ax.get_ylabel() == "share of intervals"
+
+
+def test_intervals_of_silence(ax):
+    assert plots.intervals(ax, [], np.zeros(0, int), SLICES, start=0.0, stop=9.0) is ax
+
+
+def test_traces_are_stacked_to_one_scale(ax):
+    times = np.array([0.1, 0.2, 0.3])
+    values = np.array([[-65.0, 0.0], [-55.0, 2.0], [-60.0, 5.0]], np.float32)
+    assert plots.traces(ax, times, values, neurons=[7, 3], name="v", unit="mV") is ax
+    first, second, bar = (line.get_data() for line in ax.lines)
+    assert first[0].tolist() == times.tolist()
+    # Ten mV are 0.8 of the distance between traces; the first neuron is on top.
+    assert first[1] == pytest.approx([1.0, 1.8, 1.4])
+    assert second[1] == pytest.approx([0.0, 0.16, 0.4])
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["7", "3"]
+    assert ax.get_yticks().tolist() == [1.4, 0.4]
+    assert ax.texts[0].get_text() == "5 mV"
+    assert np.ptp(bar[1]) == pytest.approx(0.4)
+    assert ax.get_xlim() == (0.1, 0.3)
+
+
+def test_traces_that_do_not_move(ax):
+    assert plots.traces(ax, [0.1, 0.2], np.zeros((2, 3))) is ax
+    assert plots.traces(ax, [], np.zeros((0, 2))) is ax
+
+
+def test_traces_of_another_shape(ax):
+    with pytest.raises(ValueError, match=r"\[T, n\] for 2 times, got shape \(3, 2\)"):
+        plots.traces(ax, [0.1, 0.2], np.zeros((3, 2)))
+
+
+def test_comparison_draws_both(ax):
+    found = validation.Histogram.of([0.1, 0.1, 0.9], 0.1)
+    reference = validation.Histogram.of([0.2, 0.6], 0.1)
+    assert plots.comparison(ax, found, reference, width=0.5, names=("own", "NEST")) is ax
+    own, other = ax.patches
+    assert own.get_data().values == pytest.approx([2 / 3, 1 / 3])
+    assert other.get_data().values == pytest.approx([0.5, 0.5])
+    assert own.get_data().edges == pytest.approx([0.0, 0.5, 1.0])
+    assert (own.get_fill(), other.get_fill()) == (True, False)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["own", "NEST"]
+    assert ax.get_xlim() == pytest.approx((0.1 - 1.0, 0.9 + 1.0))
+
+
+def test_comparison_with_nothing(ax):
+    nothing = validation.Histogram.of([], 0.1)
+    assert plots.comparison(ax, nothing, nothing, width=0.5) is ax
+    assert ax.get_legend() is None
+
+
+def a_validation(order=1):
+    def one(seed, order=1):
+        rng = np.random.default_rng(seed)
+        times = np.cumsum(rng.gamma(order, 10.0 / order, (24, 200)), axis=1)
+        neurons = np.repeat(np.arange(24), 200)
+        return validation.distributions(times.ravel(), neurons, SLICES, 0.0, 1000.0, seed)
+
+    return validation.compare(one(9, order), validation.Reference.of([one(s) for s in range(4)]))
+
+
+def test_validation_draws_every_statistic(tmp_path):
+    given = a_validation(order=9)
+    drawn = plots.validation(given, reference_label="NEST", title="a title")
+    assert len(drawn.axes) == 9
+    for ax, one in zip(drawn.axes, given.comparisons, strict=True):
+        text = ax.texts[0].get_text()
+        assert text.startswith(f"{one.distance:.3f} ")
+        assert text.endswith(f" {one.threshold:.3f}")
+        assert ("≤" in text) == one.inside
+        assert (ax.texts[0].get_color() == plots.INK) == one.inside
+        assert len(ax.patches) == 2
+    assert [ax.get_ylabel() for ax in drawn.axes[::3]] == ["L2/3 E", "L2/3 I", "L4 E"]
+    assert drawn.axes[7].get_xlabel() == "CV of inter-spike intervals"
+    assert not given.inside
+    drawn.savefig(tmp_path / "validation.png")
 
 
 def test_distributions_of_nothing(ax):
@@ -136,8 +240,9 @@ def test_without_matplotlib(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r'pip install "cusnn\[plot\]"'):
-        figure()
+    for draw in (figure, lambda: plots.validation(a_validation())):
+        with pytest.raises(ImportError, match=r'pip install "cusnn\[plot\]"'):
+            draw()
 
 
 @pytest.mark.parametrize(
