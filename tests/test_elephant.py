@@ -103,7 +103,7 @@ def test_cv(elephant, trains, spikes):
 
 
 def test_counts(elephant, neo_trains, spikes):
-    for width in (1.0, 2.0, 50.0):
+    for width in (0.1, 1.0, 2.0, 50.0):
         ours = analysis.spike_counts(*spikes, N, bin=width, start=START, stop=STOP)
         np.testing.assert_array_equal(ours, binned(elephant, neo_trains, width).to_array())
 

@@ -271,6 +271,16 @@ def test_distance_is_the_mean_over_seeds(reference):
         assert c.threshold == reference.threshold(c.population, c.statistic)
 
 
+def test_inside_ends_at_the_threshold(reference):
+    ratios = []
+    for rate in (20.0, 22.0, 23.0, 24.0):
+        for c in compare(found(12, rate=rate), reference).comparisons:
+            assert c.inside == (c.distance <= c.threshold)
+            ratios.append(c.distance / c.threshold)
+    assert any(0.8 < ratio < 1.0 for ratio in ratios)
+    assert any(1.0 < ratio < 1.2 for ratio in ratios)
+
+
 @pytest.mark.parametrize(
     ("changes", "statistic"), [({"rate": 24.0}, "rate"), ({"order": 2}, "cv_isi")]
 )
