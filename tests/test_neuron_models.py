@@ -472,6 +472,22 @@ def test_same_bits_on_every_backend(backend, name):
         assert one.tobytes() == other.tobytes(), output
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if "own" in name])
+def test_parameters_per_neuron_are_those_of_each(name):
+    neuron, deviation = CASES[name]
+    current = np.random.default_rng(8).normal(deviation / 3, deviation, (60, 131))
+    together = run(neuron, current, dt=0.5)
+    for j in (0, 50, 130):
+        numbers = {
+            field.name: value[j] if isinstance(value, np.ndarray) else value
+            for field in dataclasses.fields(neuron)
+            for value in [getattr(neuron, field.name)]
+        }
+        alone = run(type(neuron)(**numbers), current[:, j], dt=0.5)
+        np.testing.assert_array_equal(alone.spikes[:, :, 0], together.spikes[:, :, j])
+        np.testing.assert_array_equal(alone.final_state[..., 0], together.final_state[..., j])
+
+
 @pytest.mark.parametrize(
     "neuron",
     [CobaLIF(v_leak=0.0), CubaLIF(v_leak=0.0, tau_syn_inh=2.0), ALIF(tau_adaptation=9.0)],
