@@ -284,8 +284,7 @@ _op(
     Arg("cursors", "X N", "out", "uint32"),
     Arg("initial", "S N", "out"),
     settings=("seed", "channels", "slot_bits"),
-    kernels=(),
-    backends=(),
+    backends=("cuda",),
 )
 _op(
     "network_advance_rings",
@@ -306,13 +305,13 @@ _op(
         "interval",
         "every",
         "longest",
+        "slots",
         "slot_bits",
         "channels",
         "exchange",
         "blocks",
     ),
-    kernels=(),
-    backends=(),
+    backends=("cuda",),
 )
 
 

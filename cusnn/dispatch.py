@@ -113,7 +113,11 @@ def function(backend: str, op):
     has a ``guard`` may put another function in its place.
     """
     package = importlib.import_module(BACKENDS[backend].package)
-    room = importlib.import_module(f"{package.__name__}.{op.room}")
     guard = getattr(package, "guard", None)
-    found = getattr(room, op.name)
+    found = getattr(room(backend, op.room), op.name)
     return found if guard is None else guard(op.room, found)
+
+
+def room(backend: str, name: str) -> ModuleType:
+    """A room of a backend."""
+    return importlib.import_module(f"{BACKENDS[backend].package}.{name}")

@@ -15,6 +15,7 @@ import re
 import threading
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -256,6 +257,39 @@ def launch(source, kernel, grid, block, args, *, shared=0, cooperative=False) ->
     if shared > 48 * 1024:
         function.max_dynamic_shared_size_bytes = shared
     function(grid, block, tuple(_argument(arg) for arg in args), shared_mem=shared)
+
+
+class Limits(NamedTuple):
+    """What a kernel whose blocks all run at once may count on.
+
+    Attributes:
+        processors: multiprocessors of the GPU.
+        shared: bytes of shared memory that a block can have.
+    """
+
+    processors: int
+    shared: int
+
+
+def limits() -> Limits:
+    """Limits of the current device.
+
+    Raises:
+        DriverError: CuPy or a GPU is missing.
+    """
+    attributes = _cupy().cuda.Device().attributes
+    return Limits(attributes["MultiProcessorCount"], attributes["MaxSharedMemoryPerBlockOptin"])
+
+
+def free_bytes() -> int:
+    """Bytes of memory that the current device has left, with those that CuPy keeps for reuse.
+
+    Raises:
+        DriverError: CuPy or a GPU is missing.
+    """
+    cupy = _cupy()
+    free, _ = cupy.cuda.runtime.memGetInfo()
+    return free + cupy.get_default_memory_pool().free_bytes()
 
 
 def kernel_names(source: str) -> tuple[str, ...]:

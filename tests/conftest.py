@@ -71,6 +71,8 @@ def use_emulator(monkeypatch) -> None:
 
     emulator.require()
     monkeypatch.setattr(driver, "launch", emulator.launch)
+    monkeypatch.setattr(driver, "limits", lambda: driver.Limits(processors=4, shared=48 * 1024))
+    monkeypatch.setattr(driver, "free_bytes", lambda: 2**36)
     cuda = dispatch.Backend(dispatch.BACKENDS["cuda"].package, "numpy")
     monkeypatch.setitem(dispatch.BACKENDS, "cuda", cuda)
 

@@ -13,11 +13,38 @@ in its high 16 (two's complement); or, where weights need more, a word that is t
 
 from __future__ import annotations
 
+import importlib
 from typing import NamedTuple
 
 import numpy as np
 
 from cusnn import contract, dispatch
+from cusnn.ops.network_rings import (
+    RingProgress,
+    RingShape,
+    RingTables,
+    network_advance_rings,
+    network_build_rings,
+    ring_shape,
+)
+
+__all__ = [
+    "NetworkTables",
+    "Progress",
+    "RingProgress",
+    "RingShape",
+    "RingTables",
+    "array_library",
+    "chosen_backend",
+    "fewest_tiles",
+    "free_bytes",
+    "network_advance",
+    "network_advance_rings",
+    "network_build",
+    "network_build_rings",
+    "ring_shape",
+    "samples",
+]
 
 MOST_SLOTS = 2**16
 
@@ -213,9 +240,23 @@ def chosen_backend(backend: str | None = None) -> str:
     """Name of the backend that the engine will use.
 
     Raises:
-        ValueError: an unknown backend, or "cuda".
+        ValueError: an unknown backend.
+        RuntimeError: "cuda", where CuPy or a GPU is missing.
     """
-    return _choose("Simulation", {"state": np.zeros(0, np.float32)}, backend)[0]
+    if backend == "cuda":
+        dispatch.room(backend, "network").limits()
+        return backend
+    return dispatch.choose("Simulation", {"state": np.zeros(0, np.float32)}, backend)[0]
+
+
+def array_library(backend: str):
+    """The array library, NumPy or CuPy, whose arrays a backend takes."""
+    return importlib.import_module(dispatch.BACKENDS[backend].arrays)
+
+
+def free_bytes(backend: str) -> int:
+    """Bytes that a backend's device has left."""
+    return dispatch.room(backend, "network").free_bytes()
 
 
 def fewest_tiles(n_neurons: int, channels: int) -> int:
