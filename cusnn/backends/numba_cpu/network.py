@@ -5,24 +5,27 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numba import njit, prange
 
+from cusnn.backends.numba_cpu.network_deliver import GROUPS
+from cusnn.backends.numba_cpu.network_move import MOST_COEFFICIENTS
+from cusnn.backends.numba_cpu.network_poisson import BLOCK as WORDS
+from cusnn.backends.numba_cpu.network_poisson import FLIP, STEPS_PER_DRAW
 from cusnn.backends.numba_cpu.network_synapses import (
     accumulate_rows,
     initial_values,
     own_synapses,
     restore_offsets,
 )
+from cusnn.backends.numba_cpu.network_tables import Tables, Work
 from cusnn.backends.numba_cpu.network_threads import (
     limited_threads,
     regions_are_cheap,
     threads_for_steps,
 )
 from cusnn.backends.numba_cpu.network_tile import (
-    FLIP,
-    MOST_COEFFICIENTS,
-    STEPS_PER_DRAW,
-    Tables,
-    Work,
+    BLOCK,
     advance_tile,
+    begin_rests,
+    end_rests,
     exchange,
     gather_coefficients,
 )
@@ -121,38 +124,68 @@ def network_advance(
 ):
     """Whole windows in compiled code, a parallel region per exchange of spikes."""
     n_tiles, _, size = state.shape
+    models = segments[:, 0]
     tables = Tables(
         words,
+        np.zeros(0, np.int32) if amounts is None else amounts,
         row_starts,
         offsets,
         segments,
         coefficients,
-        np.ascontiguousarray(units[:, 0]),
+        units,
         stimuli,
         (thresholds ^ FLIP).view(np.int32),
+        event_steps,
+        event_neurons,
+        event_amounts,
+        event_channels,
+        probes,
+        units_by_slot(segments, units, n_tiles, size, channels),
         seed,
         first_step,
         interval,
+        every,
+        bool(((models >= 1) & (models <= 3)).all()),
     )
     per_neuron = segments[:, 6].any()
+    fired = np.zeros((n_tiles, BLOCK), np.uint8)
     work = Work(
         own=np.empty((n_tiles, MOST_COEFFICIENTS, size if per_neuron else 0), np.float32),
-        arriving=np.zeros((n_tiles, STEPS_PER_DRAW if len(stimuli) else 1, size), np.int32),
-        fired=np.zeros((n_tiles, -(-size // 8) * 8), np.uint8),
+        until=np.zeros((n_tiles, size), np.int32),
+        arriving=np.zeros((n_tiles, STEPS_PER_DRAW if len(stimuli) else 1, channels * size), "i4"),
+        touched=np.empty((n_tiles, channels * size // 4 + 1), np.int32),
+        random=np.empty((n_tiles, STEPS_PER_DRAW, WORDS), np.int32),
+        groups=np.empty((n_tiles, 2, GROUPS), np.int64),
+        fired=fired,
+        eights=fired.view(np.uint64),
         listed=np.empty((n_tiles, interval * size), np.int32),
         counts=np.zeros((n_tiles, interval), np.int64),
+        taken=np.zeros(n_tiles, np.int64),
         events=np.zeros((n_tiles, 8), np.int64),
     )
-    for tile in range(n_tiles if per_neuron else 0):
-        gather_coefficients(segments, coefficients, tile, n_tiles, work.own[tile])
+    for tile in range(n_tiles):
+        begin_rests(segments, tile, n_tiles, state[tile], work.until[tile])
+        if per_neuron:
+            gather_coefficients(segments, coefficients, tile, n_tiles, work.own[tile])
     threads = threads_for_steps(threads, n_tiles)
     # One thread may well run the parallel version: then the other need not be compiled.
     if n_tiles > 1 and regions_are_cheap():
         with limited_threads(threads):
-            progress[0] = advance_parallel(tables, state, spikes, spike_starts, work)
+            done = advance_parallel(tables, state, spikes, spike_starts, recorded, work)
     else:
-        progress[0] = advance_serial(tables, state, spikes, spike_starts, work)
-    progress[1] = work.events[:, 0].sum()
+        done = advance_serial(tables, state, spikes, spike_starts, recorded, work)
+    for tile in range(n_tiles):
+        end_rests(segments, tile, n_tiles, work.until[tile], np.int32(done), state[tile])
+    progress[:] = done, work.events[:, 0].sum()
+
+
+def units_by_slot(segments, units, n_tiles, size, channels):
+    """Unit of every slot, float32 [X, slots]: arrival at single slots looks it up."""
+    by_neuron = np.ones((channels, n_tiles * size), np.float32)
+    for segment, unit in zip(segments, units, strict=True):
+        by_neuron[:, segment[3] : segment[3] + segment[4]] = unit[:channels, None]
+    by_tile = by_neuron.reshape(channels, size, n_tiles).transpose(2, 0, 1)
+    return np.ascontiguousarray(by_tile).reshape(n_tiles, channels * size)
 
 
 @njit(cache=True, nogil=True)
@@ -163,32 +196,32 @@ def window(now, interval, n_neurons, spikes, spike_starts):
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def advance_parallel(tables, state, spikes, spike_starts, work):
+def advance_parallel(tables, state, spikes, spike_starts, recorded, work):
     """Windows of all tiles; returns the number of steps."""
     n_tiles, n_neurons = tables.row_starts.shape
     begin = tables.offsets.shape[2] - 1
-    now = begin
-    steps = window(now, tables.interval, n_neurons, spikes, spike_starts)
+    now, steps = begin, 1
     while steps > 0:
-        for tile in prange(n_tiles):
-            advance_tile(np.int64(tile), now, steps, tables, state, spikes, spike_starts, work)
-        exchange(work.listed, work.counts, steps, now, spikes, spike_starts)
-        now += steps
         steps = window(now, tables.interval, n_neurons, spikes, spike_starts)
+        for tile in prange(n_tiles):
+            advance_tile(
+                np.int64(tile), now, steps, tables, state, spikes, spike_starts, recorded, work
+            )
+        exchange(work.listed, work.counts, work.taken, steps, now, spikes, spike_starts)
+        now += steps
     return now - begin
 
 
 @njit(cache=True, nogil=True)
-def advance_serial(tables, state, spikes, spike_starts, work):
+def advance_serial(tables, state, spikes, spike_starts, recorded, work):
     """The same without a threading layer."""
     n_tiles, n_neurons = tables.row_starts.shape
     begin = tables.offsets.shape[2] - 1
-    now = begin
-    steps = window(now, tables.interval, n_neurons, spikes, spike_starts)
+    now, steps = begin, 1
     while steps > 0:
-        for tile in range(n_tiles):
-            advance_tile(tile, now, steps, tables, state, spikes, spike_starts, work)
-        exchange(work.listed, work.counts, steps, now, spikes, spike_starts)
-        now += steps
         steps = window(now, tables.interval, n_neurons, spikes, spike_starts)
+        for tile in range(n_tiles):
+            advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded, work)
+        exchange(work.listed, work.counts, work.taken, steps, now, spikes, spike_starts)
+        now += steps
     return now - begin

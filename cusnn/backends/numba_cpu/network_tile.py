@@ -1,339 +1,290 @@
-"""A tile's steps: what is due arrives, neurons move, who fired is listed."""
+"""A tile's steps: what is due arrives, neurons move, who fired is listed.
 
-from typing import NamedTuple
+In networks whose input never moves a voltage in its own step, what arrives in a step waits for the
+top of the next one: so spikes may be exchanged once more rarely.
+"""
 
 import numpy as np
 from numba import njit
 
-from cusnn.backends.numba_cpu.network_prefetch import prefetch
-from cusnn.backends.numba_cpu.philox import philox
+from cusnn.backends.numba_cpu.network_deliver import deliver
+from cusnn.backends.numba_cpu.network_move import (
+    arrive,
+    arrive_listed,
+    move_block,
+    own_numbers,
+    shared_numbers,
+)
+from cusnn.backends.numba_cpu.network_poisson import add_poisson
+from cusnn.backends.numba_cpu.network_tables import own_range
+from cusnn.backends.numba_cpu.neuron_steps import CHANNELS, COEFFICIENTS, STATES
 
-TINY = np.float32(1e-30)
-ZERO, ONE = np.float32(0), np.float32(1)
-N_COEFFICIENTS = (5, 6)
-MOST_COEFFICIENTS = 6
-GROUPS, AHEAD = 256, 8
-WORDS_PER_LINE = 16
-BLOCK = 256
-STEPS_PER_DRAW = 4
-FLIP = np.uint32(0x80000000)
+BLOCK = 1024
+PER_LOOK = 4
+IZHIKEVICH = 5
 
 
 @njit(cache=True, nogil=True)
-def own_range(first, size, tile, n_tiles):
-    """Numbers within a tile of the neurons ``first`` to ``first`` + ``size`` - 1 that it owns."""
-    return (first - tile + n_tiles - 1) // n_tiles, (first + size - tile + n_tiles - 1) // n_tiles
+def is_late(model):
+    """Whether what arrives in a step leaves v alone until the next step."""
+    return 1 <= model <= 3
 
 
 @njit(cache=True, nogil=True)
 def gather_coefficients(segments, coefficients, tile, n_tiles, own):
     """Coefficients per neuron in the order of a tile's neurons; other entries stay as they are."""
     for population in range(segments.shape[0]):
-        model, first, size = (
-            segments[population, 0],
-            segments[population, 3],
-            segments[population, 4],
-        )
-        if segments[population, 6] == 0:
-            continue
+        model, _, _, first, size, lowest, per_neuron = segments[population]
         begin, end = own_range(first, size, tile, n_tiles)
-        for row in range(N_COEFFICIENTS[model]):
-            base = segments[population, 5] + row * size - first + tile
+        for row in range(COEFFICIENTS[model] if per_neuron else 0):
+            base = lowest + row * size - first + tile
             for j in range(begin, end):
                 own[row, j] = coefficients[base + j * n_tiles]
 
 
 @njit(cache=True, nogil=True)
-def prefetch_words(words, begin, end):
-    for k in range(begin, end, WORDS_PER_LINE):
-        prefetch(words, k)
-
-
-@njit(cache=True, nogil=True)
-def add_groups(words, begins, ends, count, arriving):
-    """Add the weight of each word of some groups to the sum of its target.
-
-    A group is short and lies anywhere, so each is asked for some groups ahead.
-    """
-    for group in range(min(count, AHEAD)):
-        prefetch_words(words, begins[group], ends[group])
-    events = np.int64(0)
-    for group in range(count):
-        if group + AHEAD < count:
-            prefetch_words(words, begins[group + AHEAD], ends[group + AHEAD])
-        events += ends[group] - begins[group]
-        for k in range(begins[group], ends[group]):
-            word = words[k]
-            arriving[word & np.uint32(0xFFFF)] += np.int32(word) >> np.int32(16)
-    return events
-
-
-@njit(cache=True, nogil=True)
-def deliver(words, row_starts, offsets, spikes, spike_starts, now, shortest, arriving):
-    """Add all words that are due; returns their number."""
-    begins, ends = np.empty(GROUPS, np.int64), np.empty(GROUPS, np.int64)
-    events, count = np.int64(0), 0
-    for delay in range(shortest, offsets.shape[1]):
-        for k in range(spike_starts[now - delay], spike_starts[now - delay + 1]):
-            source = spikes[k]
-            row = row_starts[source]
-            begins[count] = row + np.int64(offsets[source, delay - 1])
-            ends[count] = row + np.int64(offsets[source, delay])
-            count += 1
-            if count == GROUPS:
-                events += add_groups(words, begins, ends, count, arriving)
-                count = 0
-    return events + add_groups(words, begins, ends, count, arriving)
-
-
-@njit(cache=True, nogil=True)
-def add_poisson(stimuli, levels, seed, step, tile, n_tiles, arriving):
-    """Poisson counts times weights for the four steps that share their random words.
-
-    Words and thresholds have their highest bit flipped and are compared as signed numbers, which
-    vector units do in one instruction.
-    """
-    random = np.empty((STEPS_PER_DRAW, BLOCK), np.int32)
-    counts = np.empty(BLOCK, np.int32)
-    block = np.uint64(step >> 2)
-    for stimulus in range(stimuli.shape[0]):
-        stream, weight = np.uint32(stimuli[stimulus, 2]), np.int32(stimuli[stimulus, 3])
-        lowest = stimuli[stimulus, 4]
-        table = levels[lowest : lowest + stimuli[stimulus, 5]]
-        begin, end = own_range(stimuli[stimulus, 0], stimuli[stimulus, 1], tile, n_tiles)
-        for first in range(begin, end, BLOCK):
-            n = min(BLOCK, end - first)
-            for j in range(n):
-                neuron = np.uint64((first + j) * n_tiles + tile)
-                c0, c1, c2, c3 = philox(np.uint32(seed), stream, neuron, block)
-                random[0, j], random[1, j] = np.int32(c0 ^ FLIP), np.int32(c1 ^ FLIP)
-                random[2, j], random[3, j] = np.int32(c2 ^ FLIP), np.int32(c3 ^ FLIP)
-            for q in range(STEPS_PER_DRAW):
-                count_reached(random[q, :n], table, counts)
-                add_counts(counts, weight, arriving[q, first : first + n])
-
-
-@njit(cache=True, nogil=True)
-def count_reached(words, table, counts):
-    """How many thresholds each word reaches: all but those above it."""
-    whole = table.size // 4 * 4
-    for j in range(words.size):
-        counts[j] = np.int32(table.size)
-    for k in range(0, whole, 4):
-        t0, t1, t2, t3 = table[k], table[k + 1], table[k + 2], table[k + 3]
-        for j in range(words.size):
-            word = words[j]
-            lower = np.int32(t0 > word) + np.int32(t1 > word)
-            counts[j] -= lower + (np.int32(t2 > word) + np.int32(t3 > word))
-    for k in range(whole, table.size):
-        threshold = table[k]
-        for j in range(words.size):
-            counts[j] -= np.int32(threshold > words[j])
-
-
-@njit(cache=True, nogil=True)
-def add_counts(counts, weight, arriving):
-    for j in range(arriving.size):
-        arriving[j] += counts[j] * weight
-
-
-@njit(cache=True, nogil=True)
-def cut(x):
-    return ZERO if abs(x) < TINY else x
-
-
-@njit(cache=True, nogil=True)
-def fire(v_pre, v, refractory, v_threshold, v_reset, reset, rest):
-    """Voltage, rest and spike of a neuron whose voltage has moved to ``v_pre``."""
-    resting = refractory > ZERO
-    v_pre = v if resting else v_pre
-    spiked = (v_pre >= v_threshold) & (not resting)
-    soft = v_pre - (v_threshold - v_reset) if reset == 1 else v_pre
-    after = v_reset if reset == 0 else soft
-    left = refractory - ONE if resting else ZERO
-    return after if spiked else v_pre, rest if spiked else left, spiked
-
-
-@njit(cache=True, nogil=True)
-def step_cuba(v, i, refractory, current, c, reset, rest):
-    decay, decay_syn, gain, drive, v_threshold, v_reset = c
-    v_pre = cut(decay * v + (gain * i + drive))
-    after, left, spiked = fire(v_pre, v, refractory, v_threshold, v_reset, reset, rest)
-    return after, cut(decay_syn * i + current), left, spiked
-
-
-@njit(cache=True, nogil=True)
-def step_lif(v, refractory, current, c, reset, rest):
-    decay, gain, drive, v_threshold, v_reset = c
-    v_pre = cut(decay * v + (gain * current + drive))
-    return fire(v_pre, v, refractory, v_threshold, v_reset, reset, rest)
-
-
-@njit(cache=True, nogil=True)
-def move_cuba(v, i, refractory, arriving, fired, unit, c, reset, rest):
-    """One step of neurons with one set of coefficients; input is consumed."""
-    for j in range(v.size):
-        current = np.float32(arriving[j]) * unit
-        arriving[j] = 0
-        v[j], i[j], refractory[j], fired[j] = step_cuba(
-            v[j], i[j], refractory[j], current, c, reset, rest
-        )
-
-
-@njit(cache=True, nogil=True)
-def move_lif(v, refractory, arriving, fired, unit, c, reset, rest):
-    for j in range(v.size):
-        current = np.float32(arriving[j]) * unit
-        arriving[j] = 0
-        v[j], refractory[j], fired[j] = step_lif(v[j], refractory[j], current, c, reset, rest)
-
-
-@njit(cache=True, nogil=True)
-def move_each_cuba(v, i, refractory, arriving, fired, unit, own, reset, rest):
-    """One step of neurons with coefficients of their own."""
-    for j in range(v.size):
-        c = (own[0, j], own[1, j], own[2, j], own[3, j], own[4, j], own[5, j])
-        current = np.float32(arriving[j]) * unit
-        arriving[j] = 0
-        v[j], i[j], refractory[j], fired[j] = step_cuba(
-            v[j], i[j], refractory[j], current, c, reset, rest
-        )
-
-
-@njit(cache=True, nogil=True)
-def move_each_lif(v, refractory, arriving, fired, unit, own, reset, rest):
-    for j in range(v.size):
-        c = (own[0, j], own[1, j], own[2, j], own[3, j], own[4, j])
-        current = np.float32(arriving[j]) * unit
-        arriving[j] = 0
-        v[j], refractory[j], fired[j] = step_lif(v[j], refractory[j], current, c, reset, rest)
-
-
-@njit(cache=True, nogil=True)
-def move(segments, coefficients, units, own, tile, n_tiles, state, arriving, fired):
-    """One step of all neurons of a tile."""
+def begin_rests(segments, tile, n_tiles, state, until):
+    """Steps left to rest as the step of the call from which a neuron no longer rests."""
     for population in range(segments.shape[0]):
-        model, reset, refractory_steps, first, size, lowest, per_neuron = segments[population]
+        model, first, size = (
+            segments[population, 0],
+            segments[population, 3],
+            segments[population, 4],
+        )
         begin, end = own_range(first, size, tile, n_tiles)
-        v, i = state[0, begin:end], state[1, begin:end]
-        refractory = state[1 + model, begin:end]
-        come, flags = arriving[begin:end], fired[begin:end]
-        unit, rest = units[population], np.float32(refractory_steps)
-        c = coefficients[lowest:]
-        if per_neuron:
-            if model:
-                move_each_cuba(v, i, refractory, come, flags, unit, own[:, begin:end], reset, rest)
-            else:
-                move_each_lif(v, refractory, come, flags, unit, own[:, begin:end], reset, rest)
-        elif model:
-            numbers = (c[0], c[1], c[2], c[3], c[4], c[5])
-            move_cuba(v, i, refractory, come, flags, unit, numbers, reset, rest)
-        else:
-            move_lif(v, refractory, come, flags, unit, (c[0], c[1], c[2], c[3], c[4]), reset, rest)
+        for j in range(begin, end):
+            until[j] = np.int32(state[STATES[model] - 1, j]) if model != IZHIKEVICH else 0
 
 
 @njit(cache=True, nogil=True)
-def list_fired(fired, tile, n_tiles, listed):
-    """Numbers in the network of a tile's neurons that fired; returns how many.
+def end_rests(segments, tile, n_tiles, until, done, state):
+    """The way back, when so many steps are done."""
+    for population in range(segments.shape[0]):
+        model, first, size = (
+            segments[population, 0],
+            segments[population, 3],
+            segments[population, 4],
+        )
+        begin, end = own_range(first, size, tile, n_tiles)
+        for j in range(begin, end):
+            state[STATES[model] - 1, j] = np.float32(max(until[j] - done, 0))
 
-    ``fired`` is a multiple of 8 bytes long: neurons are passed over by eights.
+
+@njit(cache=True, nogil=True)
+def add_events(tables, step, tile, n_tiles, size, arriving):
+    """Integers that arrive at the tile's neurons in a step; whether there were any."""
+    steps = tables.event_steps
+    first = np.searchsorted(steps, step)
+    found = False
+    for k in range(first, steps.size):
+        if steps[k] != step:
+            break
+        neuron = tables.event_neurons[k]
+        if neuron % n_tiles == tile:
+            slot = tables.event_channels[k] * size + neuron // n_tiles
+            arriving[slot] += tables.event_amounts[k]
+            found = True
+    return found
+
+
+@njit(cache=True, nogil=True)
+def collect(tile, now, tables, spikes, spike_starts, work):
+    """Sum up all input of step ``now``.
+
+    Returns:
+        Row of ``work.arriving`` with the sums, and how many slots are listed; -1 where the input
+        is everywhere.
     """
+    n_tiles, rows = work.arriving.shape[0], work.arriving.shape[1]
+    size, n_delays = work.until.shape[1], tables.offsets.shape[2] - 1
+    step = tables.first_step + now - n_delays
+    row = step % rows
+    if rows > 1 and (row == 0 or now == n_delays):
+        arriving = work.arriving[tile]
+        add_poisson(
+            tables.stimuli,
+            tables.levels,
+            tables.seed,
+            step,
+            tile,
+            n_tiles,
+            size,
+            work.random[tile],
+            arriving,
+        )
+    arriving = work.arriving[tile, row]
+    dense = rows > 1 or not tables.late
+    if tables.event_steps.size > 0:
+        dense |= add_events(tables, step, tile, n_tiles, size, arriving)
+    events, listed = deliver(
+        tables.words,
+        tables.amounts,
+        tables.row_starts[tile],
+        tables.offsets[tile],
+        spikes,
+        spike_starts,
+        now,
+        max(1, tables.interval - 1) if tables.late else tables.interval,
+        work.groups[tile],
+        arriving,
+        work.touched[tile],
+        -1 if dense else 0,
+    )
+    work.events[tile, 0] += events
+    return row, listed
+
+
+@njit(cache=True, nogil=True)
+def list_fired(fired, eights, first, tile, n_tiles, awake, until, listed):
+    """Numbers in the network of a block's neurons that fired, and until when they rest.
+
+    Neurons are passed over by 32; ``fired`` is that much longer than ``until``.
+    """
+    n = until.size
+    for j in range(n, -(-n // (8 * PER_LOOK)) * 8 * PER_LOOK):
+        fired[j] = 0
     count = 0
-    eights = fired.view(np.uint64)
-    for k in range(eights.size):
-        if eights[k] == 0:
+    for k in range(0, -(-n // 8), PER_LOOK):
+        if eights[k] | eights[k + 1] | eights[k + 2] | eights[k + 3] == 0:
             continue
-        for neuron in range(8 * k, 8 * k + 8):
-            if fired[neuron]:
-                listed[count] = neuron * n_tiles + tile
+        for j in range(8 * k, 8 * (k + PER_LOOK)):
+            if fired[j]:
+                until[j] = awake
+                listed[count] = (first + j) * n_tiles + tile
                 count += 1
     return count
 
 
-class Tables(NamedTuple):
-    """What a call only reads; ``levels`` are the thresholds with their highest bit flipped."""
-
-    words: np.ndarray
-    row_starts: np.ndarray
-    offsets: np.ndarray
-    segments: np.ndarray
-    coefficients: np.ndarray
-    units: np.ndarray
-    stimuli: np.ndarray
-    levels: np.ndarray
-    seed: int
-    first_step: int
-    interval: int
-
-
-class Work(NamedTuple):
-    """Arrays of a call, by tile.
-
-    Attributes:
-        own: coefficients per neuron, float32 [X, 6, L], or [X, 6, 0] where none are.
-        arriving: input of the steps that share random words, int32 [X, 1 or 4, L].
-        fired: who fired in the step, uint8 [X, L rounded up to eights].
-        listed: who fired since the last exchange, int32 [X, interval L].
-        counts: how many in each step, int64 [X, interval].
-        events: words added, in the first entry of a cache line, int64 [X, 8].
-    """
-
-    own: np.ndarray
-    arriving: np.ndarray
-    fired: np.ndarray
-    listed: np.ndarray
-    counts: np.ndarray
-    events: np.ndarray
+@njit(cache=True, nogil=True)
+def arrive_all(segments, units, tile, n_tiles, arriving, state):
+    """Input of all channels to all populations whose voltages it does not touch at once."""
+    size = state.shape[1]
+    for population in range(segments.shape[0]):
+        model, first, number = (
+            segments[population, 0],
+            segments[population, 3],
+            segments[population, 4],
+        )
+        begin, end = own_range(first, number, tile, n_tiles)
+        arrive_block(model, units[population], size, begin, end, arriving, state)
 
 
 @njit(cache=True, nogil=True)
-def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, work):
+def arrive_block(model, unit, size, begin, end, arriving, state):
+    if is_late(model):
+        for channel in range(CHANNELS[model]):
+            slots = arriving[channel * size + begin : channel * size + end]
+            arrive(slots, unit[channel], state[1 + channel, begin:end])
+
+
+@njit(cache=True, nogil=True)
+def move(tile, elapsed, dense, tables, arriving, state, work, reached):
+    """One step of all neurons of a tile; returns how many are listed now.
+
+    Args:
+        dense: whether input that does not touch voltages at once lies in ``arriving``: of the step
+            before in late networks, or else of this one.
+        elapsed: steps of the call before this one.
+        reached: how many were listed before.
+    """
+    n_tiles, size = work.until.shape
+    segments, now = tables.segments, np.int32(elapsed)
+    until, fired, eights = work.until[tile], work.fired[tile], work.eights[tile]
+    listed, own = work.listed[tile], work.own[tile]
+    for population in range(segments.shape[0]):
+        model, reset, rest, first, number, lowest, per_neuron = segments[population]
+        begin, end = own_range(first, number, tile, n_tiles)
+        unit = tables.units[population]
+        shared = shared_numbers(tables.coefficients, lowest)
+        for at in range(begin, end, BLOCK):
+            to = min(at + BLOCK, end)
+            if dense and tables.late:
+                arrive_block(model, unit, size, at, to, arriving, state)
+            rest_until, slots, c = until[at:to], arriving[at:to], unit[0]
+            if per_neuron:
+                numbers = own_numbers(own, at, to)
+                move_block(model, reset, now, numbers, at, to, state, rest_until, slots, c, fired)
+            else:
+                move_block(model, reset, now, shared, at, to, state, rest_until, slots, c, fired)
+            if dense and not tables.late:
+                arrive_block(model, unit, size, at, to, arriving, state)
+            awake = np.int32(now + rest + 1)
+            reached += list_fired(
+                fired, eights, at, tile, n_tiles, awake, rest_until, listed[reached:]
+            )
+    return reached
+
+
+@njit(cache=True, nogil=True)
+def sampled(tables, now):
+    """Row of ``recorded`` for the state after step ``now``; -1 where it is not recorded."""
+    after = tables.first_step + now - (tables.offsets.shape[2] - 1) + 1
+    if tables.probes.shape[0] == 0 or after % tables.every != 0:
+        return -1
+    return after // tables.every - tables.first_step // tables.every - 1
+
+
+@njit(cache=True, nogil=True)
+def record(tile, n_tiles, done, tables, state, until, recorded):
+    """State of the probed neurons of a tile when so many steps of the call are done."""
+    for m in range(tables.probes.shape[0]):
+        neuron, row = tables.probes[m, 0], tables.probes[m, 1]
+        if neuron % n_tiles != tile:
+            continue
+        j = neuron // n_tiles
+        recorded[m] = state[row, j]
+        for population in range(tables.segments.shape[0]):
+            first = tables.segments[population, 3]
+            last_row = STATES[tables.segments[population, 0]] - 1
+            if row == last_row and first <= neuron < first + tables.segments[population, 4]:
+                recorded[m] = np.float32(max(until[j] - np.int32(done), 0))
+
+
+@njit(cache=True, nogil=True)
+def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded, work):
     """Steps ``now``, ``now`` + 1, ... of one tile, up to the next exchange of spikes.
 
-    ``now`` counts as ``spike_starts`` does.
+    ``now`` counts as ``spike_starts`` does. After the last call for steps, a late network is
+    called for 0 of them, so that the input of the last step arrives.
     """
-    n_tiles, slots = work.arriving.shape[0], work.arriving.shape[1]
-    n_delays = tables.offsets.shape[2] - 1
-    fired = work.fired[tile]
-    reached = np.int64(0)
-    for k in range(steps):
-        step = tables.first_step + now - n_delays + k
-        slot = step % slots
-        if slots > 1 and (slot == 0 or now + k == n_delays):
-            work.arriving[tile, :, :] = 0
-            add_poisson(
-                tables.stimuli, tables.levels, tables.seed, step, tile, n_tiles, work.arriving[tile]
-            )
-        arriving = work.arriving[tile, slot]
-        work.events[tile, 0] += deliver(
-            tables.words,
-            tables.row_starts[tile],
-            tables.offsets[tile],
-            spikes,
-            spike_starts,
-            now + k,
-            tables.interval,
-            arriving,
-        )
-        move(
-            tables.segments,
-            tables.coefficients,
-            tables.units,
-            work.own[tile],
-            tile,
-            n_tiles,
-            state[tile],
-            arriving,
-            fired,
-        )
-        work.counts[tile, k] = list_fired(fired, tile, n_tiles, work.listed[tile, reached:])
-        reached += work.counts[tile, k]
+    n_tiles = work.until.shape[0]
+    begin = tables.offsets.shape[2] - 1
+    own_state, until = state[tile], work.until[tile]
+    reached = 0
+    for k in range(steps + 1 if tables.late else steps):
+        t = now + k
+        row, listed = 0, 0
+        if not tables.late:
+            row, listed = collect(tile, t, tables, spikes, spike_starts, work)
+        elif t > begin and (k < steps or steps == 0):
+            row, listed = collect(tile, t - 1, tables, spikes, spike_starts, work)
+            sample = sampled(tables, t - 1)
+            arriving = work.arriving[tile, row]
+            if listed >= 0:
+                touched = work.touched[tile, :listed]
+                units = tables.slot_units[tile]
+                arrive_listed(touched, arriving, units, until.size, own_state)
+            elif sample >= 0 or steps == 0:
+                arrive_all(tables.segments, tables.units, tile, n_tiles, arriving, own_state)
+                listed = 0
+            if sample >= 0:
+                record(tile, n_tiles, t - begin, tables, own_state, until, recorded[sample])
+        if k == steps:
+            break
+        arriving = work.arriving[tile, row]
+        before = reached
+        reached = move(tile, t - begin, listed < 0, tables, arriving, own_state, work, before)
+        work.counts[tile, k] = reached - before
+        if not tables.late:
+            sample = sampled(tables, t)
+            if sample >= 0:
+                record(tile, n_tiles, t + 1 - begin, tables, own_state, until, recorded[sample])
 
 
 @njit(cache=True, nogil=True)
-def exchange(listed, counts, steps, now, spikes, spike_starts):
+def exchange(listed, counts, taken, steps, now, spikes, spike_starts):
     """Join what the tiles listed, step by step."""
-    taken = np.zeros(listed.shape[0], np.int64)
+    taken[:] = 0
     for k in range(steps):
         end = spike_starts[now + k]
         for tile in range(listed.shape[0]):

@@ -5,12 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from cusnn.backends.numpy_ref.network_synapses import initial_values, synapses
-from cusnn.backends.numpy_ref.neuron import step
+from cusnn.backends.numpy_ref.neuron import COEFFICIENTS, MODELS, STATES, step
 from cusnn.backends.numpy_ref.philox import philox
-
-MODELS = ("LIF", "CubaLIF", "CubaDualLIF", "CobaLIF", "ALIF", "Izhikevich")
-N_COEFFICIENTS = (5, 6, 8, 11, 7, 8)
-N_STATES = (2, 3, 4, 4, 3, 3)
 
 
 def network_build(
@@ -159,7 +155,7 @@ def add_poisson(arriving, own, stimulus, thresholds, seed, step):
 def neuron_step(state, currents, segment, coefficients, neurons):
     """One step of a population's neurons in a tile, that of ``neuron_forward``; which fired."""
     model, reset, refractory_steps, start, size, first, per_neuron = (int(x) for x in segment)
-    n_coefficients = N_COEFFICIENTS[model]
+    n_coefficients = COEFFICIENTS[model]
     if per_neuron:
         table = coefficients[first : first + n_coefficients * size]
         values = table.reshape(n_coefficients, size)[:, neurons - start]
@@ -169,4 +165,4 @@ def neuron_step(state, currents, segment, coefficients, neurons):
         model=MODELS[model], reset=reset, refractory_steps=refractory_steps, values=values
     )
     with np.errstate(all="ignore"):
-        return step(state[: N_STATES[model]], currents[0], numbers, *currents[1:]).spiked
+        return step(state[: STATES[model]], currents[0], numbers, *currents[1:]).spiked

@@ -1,0 +1,125 @@
+"""Spikes of earlier steps: the synapse words that are due are added to integers by slot."""
+
+import numpy as np
+from numba import njit
+
+from cusnn.backends.numba_cpu.network_prefetch import prefetch
+
+GROUPS, AHEAD = 256, 8
+WORDS_PER_LINE, MOST_LINES = 16, 6
+SLOT, WEIGHT = np.uint32(0xFFFF), np.int32(16)
+
+
+@njit(cache=True, nogil=True)
+def prefetch_group(words, begin, end):
+    """Ask for the first lines of a group; processors guess the others."""
+    for k in range(begin, min(end, begin + MOST_LINES * WORDS_PER_LINE), WORDS_PER_LINE):
+        prefetch(words, k)
+
+
+@njit(cache=True, nogil=True)
+def add_narrow(words, arriving):
+    for k in range(words.size):
+        word = words[k]
+        arriving[word & SLOT] += np.int32(word) >> WEIGHT
+
+
+@njit(cache=True, nogil=True)
+def add_wide(words, amounts, arriving):
+    for k in range(words.size):
+        arriving[words[k]] += amounts[k]
+
+
+@njit(cache=True, nogil=True)
+def list_narrow(words, arriving, touched, count):
+    """The same, listing slots that held 0; returns how many are listed.
+
+    A slot whose sum came back to 0 may be listed twice.
+    """
+    for k in range(words.size):
+        word = words[k]
+        slot = word & SLOT
+        before = arriving[slot]
+        touched[count] = slot
+        count += before == 0
+        arriving[slot] = before + (np.int32(word) >> WEIGHT)
+    return count
+
+
+@njit(cache=True, nogil=True)
+def list_wide(words, amounts, arriving, touched, count):
+    for k in range(words.size):
+        slot = words[k]
+        before = arriving[slot]
+        touched[count] = slot
+        count += before == 0
+        arriving[slot] = before + amounts[k]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def add_groups(words, amounts, groups, n_groups, arriving, touched, count):
+    """Add the weight of each word of some groups to the sum of its slot.
+
+    A group lies anywhere, so each is asked for some groups ahead. Slots are listed unless
+    ``count`` is negative.
+    """
+    begins, ends = groups[0], groups[1]
+    wide = amounts.size > 0
+    for group in range(min(n_groups, AHEAD)):
+        prefetch_group(words, begins[group], ends[group])
+    for group in range(n_groups):
+        if group + AHEAD < n_groups:
+            prefetch_group(words, begins[group + AHEAD], ends[group + AHEAD])
+        begin, end = begins[group], ends[group]
+        if wide and count < 0:
+            add_wide(words[begin:end], amounts[begin:end], arriving)
+        elif wide:
+            count = list_wide(words[begin:end], amounts[begin:end], arriving, touched, count)
+        elif count < 0:
+            add_narrow(words[begin:end], arriving)
+        else:
+            count = list_narrow(words[begin:end], arriving, touched, count)
+    return count
+
+
+@njit(cache=True, nogil=True)
+def deliver(
+    words,
+    amounts,
+    row_starts,
+    offsets,
+    spikes,
+    spike_starts,
+    now,
+    shortest,
+    groups,
+    arriving,
+    touched,
+    count,
+):
+    """Add all words that are due in step ``now``.
+
+    Returns:
+        Their number, and how many slots are listed in ``touched``; -1 where they were not, because
+        ``count`` is -1 or because they are too many.
+    """
+    events, pending, n_groups = np.int64(0), np.int64(0), 0
+    for delay in range(shortest, offsets.shape[1]):
+        for k in range(spike_starts[now - delay], spike_starts[now - delay + 1]):
+            source = spikes[k]
+            row = row_starts[source]
+            begin = row + np.int64(offsets[source, delay - 1])
+            end = row + np.int64(offsets[source, delay])
+            groups[0, n_groups], groups[1, n_groups] = begin, end
+            pending += end - begin
+            n_groups += 1
+            if n_groups == GROUPS:
+                # A slot more is written to than is listed.
+                count = -1 if count + pending >= touched.size else count
+                count = add_groups(words, amounts, groups, n_groups, arriving, touched, count)
+                events += pending
+                pending, n_groups = np.int64(0), 0
+    count = -1 if count + pending >= touched.size else count
+    count = add_groups(words, amounts, groups, n_groups, arriving, touched, count)
+    return events + pending, count

@@ -1,0 +1,114 @@
+"""Poisson counts of stimuli, four steps at a time, as integer input of a tile's neurons."""
+
+import numpy as np
+from numba import njit
+
+from cusnn.backends.numba_cpu.network_tables import own_range
+
+STEPS_PER_DRAW = 4
+BLOCK = 256
+FLIP = np.uint32(0x80000000)
+NEVER = np.int32(0x7FFFFFFF)
+M0, M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+W0, W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+MASK, HIGH = np.uint64(0xFFFFFFFF), np.uint64(32)
+LOWEST = np.uint64(FLIP)
+
+
+@njit(cache=True, nogil=True)
+def draw_words(seed, stream, first, stride, block, random):
+    """Philox words of neurons ``first``, ``first`` + ``stride``, ..., highest bits flipped.
+
+    Every counter stays in 64 bits, of which only the low half counts: vector units multiply the
+    low halves of 64-bit lanes.
+    """
+    low, high = block & MASK, block >> HIGH
+    for j in range(random.shape[1]):
+        c0, c1, c2, c3 = np.uint64(first + j * stride), np.uint64(0), low, high
+        k0, k1 = seed, stream
+        for _ in range(10):
+            p0, p1 = (c0 & MASK) * M0, (c2 & MASK) * M1
+            c0, c1, c2, c3 = (p1 >> HIGH) ^ c1 ^ k0, p1, (p0 >> HIGH) ^ c3 ^ k1, p0
+            k0, k1 = (k0 + W0) & MASK, (k1 + W1) & MASK
+        random[0, j], random[1, j] = np.int32(c0 ^ LOWEST), np.int32(c1 ^ LOWEST)
+        random[2, j], random[3, j] = np.int32(c2 ^ LOWEST), np.int32(c3 ^ LOWEST)
+
+
+@njit(cache=True, nogil=True)
+def bounds(words):
+    least, greatest = words[0], words[0]
+    for j in range(words.size):
+        least, greatest = min(least, words[j]), max(greatest, words[j])
+    return least, greatest
+
+
+@njit(cache=True, nogil=True)
+def below(levels, k, end):
+    """The largest word that does not reach level k; of none beyond the end, any word."""
+    return np.int32(levels[k] - np.int32(1)) if k < end else NEVER
+
+
+@njit(cache=True, nogil=True)
+def add_reached(words, low, high, count, weight, arriving):
+    """Add ``weight`` times (``count`` + how many of eight levels each word reaches)."""
+    b0, b1, b2, b3 = low
+    b4, b5, b6, b7 = high
+    for j in range(arriving.size):
+        w = words[j]
+        n = np.int32(w > b0) + np.int32(w > b1) + np.int32(w > b2) + np.int32(w > b3)
+        m = np.int32(w > b4) + np.int32(w > b5) + np.int32(w > b6) + np.int32(w > b7)
+        arriving[j] += np.int32(n + m + count) * weight
+
+
+@njit(cache=True, nogil=True)
+def add_counts(words, levels, weight, arriving):
+    """Add ``weight`` times the number of levels that each word reaches.
+
+    Of a block of words, most levels are reached by all or by none: only the others are compared.
+    """
+    least, greatest = bounds(words)
+    first, end = 0, levels.size
+    while first < end and levels[first] <= least:
+        first += 1
+    while end > first and levels[end - 1] > greatest:
+        end -= 1
+    count = np.int32(first)
+    for k in range(first, max(end, first + 1), 8):
+        low = (
+            below(levels, k, end),
+            below(levels, k + 1, end),
+            below(levels, k + 2, end),
+            below(levels, k + 3, end),
+        )
+        high = (
+            below(levels, k + 4, end),
+            below(levels, k + 5, end),
+            below(levels, k + 6, end),
+            below(levels, k + 7, end),
+        )
+        add_reached(words, low, high, count, weight, arriving)
+        count = np.int32(0)
+
+
+@njit(cache=True, nogil=True)
+def add_poisson(stimuli, levels, seed, step, tile, n_tiles, size, random, arriving):
+    """Add counts times weights for the four steps that share their random words.
+
+    Levels are thresholds with their highest bit flipped and are compared with such words as signed
+    numbers, which vector units do in one instruction. ``arriving`` is int32 [4, slots], with
+    ``size`` slots per channel.
+    """
+    block = np.uint64(step >> 2)
+    for stimulus in range(stimuli.shape[0]):
+        first, number, stream, weight, lowest, count, channel = stimuli[stimulus]
+        table = levels[lowest : lowest + count]
+        begin, end = own_range(first, number, tile, n_tiles)
+        for at in range(begin, end, BLOCK):
+            n = min(BLOCK, end - at)
+            words = random[:, :n]
+            draw_words(
+                np.uint64(seed), np.uint64(stream), at * n_tiles + tile, n_tiles, block, words
+            )
+            for q in range(STEPS_PER_DRAW):
+                slots = arriving[q, channel * size + at : channel * size + at + n]
+                add_counts(words[q], table, np.int32(weight), slots)
