@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from cusnn import __version__, cli, driver, info, models
 from cusnn.cli import files, tables
 from cusnn.cli.info import gpu_text
-from cusnn.cli.models import brunel, microcircuit
+from cusnn.cli.models import brunel, microcircuit, vogels_abbott
 from cusnn.cli.settings import Settings
 from cusnn.cli.simulation import Run, built
 from cusnn.cli.summary import population_figures, print_table
@@ -216,6 +216,119 @@ def test_brunel_prints_theory_and_paper(tmp_path):
     ]
 
 
+VA = ("run", "vogels-abbott", "--size", "500", "--time", "8", "--warmup", "2")
+VA = (*VA, "--backend", "numpy", "--threads", "1")
+
+
+def test_vogels_abbott_says_what_it_is(tmp_path):
+    result = call(*VA, "--kind", "COBA", "--connectivity", "probability", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "COBA network (Vogels and Abbott 2005, Brette et al. 2007) of 500" in result.output
+    assert "80 inputs each, fixed probability, dt 0.1 ms" in result.output
+    assert "published: asynchronous irregular activity that sustains itself" in result.output
+    assert list(rows(result.output)) == ["E", "I", "kick"]
+    assert "NEST" not in result.output
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["settings"]["connectivity"] == "probability"
+    assert summary["populations"]["E"]["nest_rate_hz"] is None
+    assert (tmp_path / "raster.png").exists()
+
+
+def test_vogels_abbott_beside_nest():
+    options = {"kind": "cuba", "size": 4000, "in_degree": 80}
+    options |= {"connectivity": "in-degree", "weights": "brian2"}
+    published = vogels_abbott(settings(), **options)
+    assert "weights of Brian 2's example" in published.about
+    assert published.rates["nest"]["E"] == pytest.approx(5.1, abs=0.2)
+
+
+def test_records_checkpoint_and_resume(tmp_path):
+    """A run in two parts is the run in one; states go on, too."""
+    whole, first, second = (tmp_path / name for name in ("whole", "first", "second"))
+    record, file = ("--record", "v,i_inh:E:3"), tmp_path / "run.npz"
+    assert call(*VA, "--time", "12", *record, "--out", whole).exit_code == 0
+    result = call(*VA, *record, "--checkpoint", file, "--out", first)
+    assert result.exit_code == 0, result.output
+    assert f"wrote {file}; --resume goes on from there" in result.output
+    result = call(*VA[:-8], "--time", "4", *VA[-4:], "--resume", file, "--out", second)
+    assert result.exit_code == 0, result.output
+    assert "goes on at 10 ms of model time" in result.output
+    found, expected = (Result.load(out / "spikes.npz") for out in (second, whole))
+    assert found.n_steps == expected.n_steps == 140
+    np.testing.assert_array_equal(found.steps, expected.steps)
+    np.testing.assert_array_equal(found.neurons, expected.neurons)
+    assert expected.states["E"]["i_inh"].shape == (140, 3)
+    np.testing.assert_array_equal(found.states["E"]["i_inh"], expected.states["E"]["i_inh"])
+    summary = json.loads((second / "summary.json").read_text())
+    assert summary["settings"]["warmup_ms"] == 0.0
+    assert summary["performance"]["measured_ms"] == pytest.approx(4.0)
+    assert summary["performance"]["left_out_ms"] == pytest.approx(10.0)
+    assert summary["performance"]["spikes"] == np.count_nonzero(found.steps >= 100)
+
+
+def test_new_record_of_a_resumed_run(tmp_path):
+    """Its times are those of the model; what came before is not in it."""
+    file, out = tmp_path / "run.npz", tmp_path / "out"
+    assert call(*VA, "--checkpoint", file, "--out", tmp_path).exit_code == 0
+    go_on = (*VA[:-8], "--time", "4", *VA[-4:], "--resume", file, "--record", "v:I:1")
+    result = call(*go_on, "--warmup", "1", "--out", out)
+    assert result.exit_code == 0, result.output
+    found = Result.load(out / "spikes.npz")
+    assert (found.first_step, found.n_steps) == (100, 50)
+    figures = json.loads((out / "summary.json").read_text())
+    measured = np.count_nonzero(found.steps >= 110)
+    assert figures["performance"]["spikes"] == measured > 0
+    assert figures["performance"]["left_out_ms"] == pytest.approx(1.0)
+    rates = [row["rate_hz"] * row["neurons"] for row in figures["populations"].values()]
+    assert sum(rates) * 0.004 == pytest.approx(measured)
+
+
+def test_checkpoint_after_ctrl_c(monkeypatch, tmp_path):
+    shorter_runs(monkeypatch, 5.0)
+    file = tmp_path / "run.npz"
+    result = call(*VA, "--checkpoint", file, "--out", tmp_path / "out")
+    assert result.exit_code == 130, result.output
+    assert "interrupted after 5 of 10 ms" in result.output
+    assert Simulation.load(file, backend="numpy", threads=1).step == 50
+
+
+def test_results_outlive_a_checkpoint_that_cannot_be_written(monkeypatch, tmp_path):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Simulation, "save", full)
+    file = tmp_path / "run.npz"
+    result = call(*VA, "--checkpoint", file, "--out", tmp_path / "out")
+    assert refused(result).endswith(f"{file} cannot be written: No space left on device")
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_checkpoint_of_another_network(tmp_path):
+    file = tmp_path / "run.npz"
+    assert call(*VA, "--checkpoint", file, "--out", tmp_path).exit_code == 0
+    line = refused(call(*VA, "--seed", "2", "--resume", file, "--out", tmp_path / "new"))
+    assert "is of another network" in line
+    assert not (tmp_path / "new").exists()
+
+
+def test_sonata(monkeypatch, tmp_path):
+    pytest.importorskip("h5py")
+    result = call(*VA, "--format", "SONATA", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("raster.png", "spikes.h5", "summary.json"),
+    ]
+    found = Result.load_sonata(tmp_path / "spikes.h5")
+    assert found.duration == pytest.approx(10.0)
+    assert found.steps.size > 0
+
+
+def test_sonata_without_h5py(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    line = refused(call(*VA, "--format", "sonata", "--out", tmp_path))
+    assert 'pip install "cusnn[sonata]"' in line
+
+
 def test_published_state_of_brunel():
     """At full size, where the paper tells rate and state."""
     published = brunel(settings(), order=2500, regime="D", g=None, eta=None, v_reset=None)
@@ -239,7 +352,7 @@ def test_direct_current_at_a_small_scale_warns(tmp_path):
 
 
 def test_auto_is_numba(monkeypatch, tmp_path):
-    def simulation(network, *, backend, threads):
+    def simulation(network, *, backend, threads, progress):
         raise ValueError(f"{backend} {threads}")
 
     monkeypatch.setattr("cusnn.simulation.Simulation", simulation)
@@ -308,6 +421,33 @@ def test_brunel_refuses(tmp_path, arguments, text):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--kind", "hh"), "--kind hh: kind must be one of cuba, coba"),
+        (("--size", "12"), "--size 12: size must be a positive multiple of 5"),
+        (("--in-degree", "3"), "--in-degree 3: in_degree must be a positive multiple of 5"),
+        (("--connectivity", "all"), "--connectivity all: connectivity must be one of"),
+        (("--weights", "mine"), "--weights mine: weights must be one of nest, brian2"),
+        (("--record", "v:E"), "--record v:E: must be VARIABLES:POPULATION:NUMBER"),
+        (("--record", "v:E:x"), "--record v:E:x: must be VARIABLES:POPULATION:NUMBER"),
+        (("--record", "v:X:1"), "--record v:X:1: there are E, I"),
+        (("--record", "u:E:1"), "--record u:E:1: E has v, i_exc, i_inh, refractory"),
+        (("--record", "v:E:0"), "--record v:E:0: E has 3200 neurons, got 0"),
+        (("--record", "v:E:9999"), "E has 3200 neurons, got 9999"),
+        (("--record", "v:E:1", "--record", "i_exc:E:1"), "--record: once per population"),
+        (("--format", "csv"), "--format must be one of npz, sonata, got 'csv'"),
+        (("--format", "sonata", "--record", "v:E:1"), "--record needs --format npz"),
+        (("--checkpoint", "/no/such/folder/file"), "file: there is no such folder"),
+        (("--resume", "/no/such/file"), "--resume /no/such/file: there is no such file"),
+    ],
+)
+def test_vogels_abbott_refuses(tmp_path, monkeypatch, arguments, text):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    assert text in refused(call("run", "vogels-abbott", "--out", tmp_path / "new", *arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_cuda_without_cupy(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "cupy", None)
     line = refused(run_tiny(tmp_path, "--backend", "cuda"))
@@ -322,9 +462,13 @@ def test_cuda_without_a_gpu(monkeypatch, tmp_path):
 
 
 def test_cuda_with_a_gpu(monkeypatch, tmp_path):
+    def simulation(network, *, backend, threads, progress):
+        raise ValueError(f"{backend} {threads}")
+
     monkeypatch.setattr(driver, "unavailable", lambda: None)
-    line = refused(run_tiny(tmp_path, "--backend", "cuda"))
-    assert "does not run on CUDA yet; take --backend numba" in line
+    monkeypatch.setattr("cusnn.simulation.memory_estimate", lambda *_, **named: 10**9)
+    monkeypatch.setattr("cusnn.simulation.Simulation", simulation)
+    assert refused(run_tiny(tmp_path, "--backend", "cuda")) == "error: cuda 1"
 
 
 def test_too_little_memory(monkeypatch, tmp_path):
@@ -356,6 +500,12 @@ def test_folder_that_is_a_file(tmp_path):
     for out in (path, path / "below"):
         assert f"cannot write to {out}: {path} is not a folder" in refused(run_tiny(out))
     assert path.read_text() == "mine"
+
+
+def test_no_pictograms_in_names(tmp_path):
+    """Rich would turn :x: into a red cross."""
+    result = run_tiny(tmp_path / "a:x:b", "--time", "1", "--warmup", "0")
+    assert f"{tmp_path}/a:x:b" in result.output
 
 
 def test_folder_that_is_read_only(monkeypatch, tmp_path):
@@ -598,11 +748,16 @@ def test_help(arguments):
 
 @pytest.mark.parametrize(
     ("model", "own"),
-    [("microcircuit", ("scale", "drive")), ("brunel", ("order", "regime", "g", "eta", "v-reset"))],
+    [
+        ("microcircuit", ("scale", "drive", "thalamus")),
+        ("brunel", ("order", "regime", "g", "eta", "v-reset")),
+        ("vogels-abbott", ("kind", "size", "in-degree", "connectivity", "weights")),
+    ],
 )
 def test_every_flag_is_documented(model, own):
     text = call("run", model, "--help").output
-    for flag in (*own, "time", "warmup", "dt", "seed", "backend", "threads", "out"):
+    shared = ("time", "warmup", "dt", "seed", "backend", "threads", "out")
+    for flag in (*own, *shared, "record", "checkpoint", "resume", "format"):
         assert f"--{flag}" in text
 
 

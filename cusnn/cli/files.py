@@ -14,13 +14,13 @@ from rich.console import Console
 
 from cusnn.cli.errors import INTERRUPTED
 from cusnn.cli.models import Published
-from cusnn.cli.settings import Settings
+from cusnn.cli.settings import FORMATS, Settings, records
 from cusnn.cli.simulation import Run
 from cusnn.cli.tables import escape, stderr
 
 # For the space that results need: spikes per neuron and second where more are not expected, bytes
-# per spike before compression, and bytes of pictures and text.
-RATE_AT_MOST, BYTES_PER_SPIKE, BYTES_BESIDE = 10.0, 12, 2e6
+# per spike and per sample before compression, and bytes of pictures and text.
+RATE_AT_MOST, BYTES_PER_SPIKE, BYTES_PER_SAMPLE, BYTES_BESIDE = 10.0, 12, 4, 2e6
 
 
 @contextlib.contextmanager
@@ -65,35 +65,44 @@ def bytes_needed(published: Published, settings: Settings) -> float:
     expected = (rate for rates in published.rates.values() for rate in rates.values())
     rate = max(RATE_AT_MOST, 1.5 * max(expected, default=0.0))
     seconds = (settings.time_ms + settings.warmup) / 1000.0
-    return BYTES_BESIDE + published.network.size * seconds * rate * BYTES_PER_SPIKE
+    samples = sum(
+        len(record.variables) * len(record.neurons)
+        for record in records(settings, published.network)
+    )
+    spikes = published.network.size * seconds * rate
+    states = samples * seconds * 1000.0 / settings.dt
+    return BYTES_BESIDE + BYTES_PER_SPIKE * spikes + BYTES_PER_SAMPLE * states
 
 
 def _unwritable(path: Path, error: OSError) -> OSError:
     return OSError(f"cannot write to {path}: {error.strerror or error}; take another --out")
 
 
-def write(console: Console, out: Path, run: Run, summary: dict, draw) -> None:
-    """spikes.npz, summary.json, raster.png; each whole or not at all.
+def write(console: Console, settings: Settings, run: Run, summary: dict, draw) -> None:
+    """Spikes, summary.json, raster.png; each whole or not at all.
 
     Args:
         draw: function without arguments that returns the picture.
     """
     written: list[str] = []
     try:
-        _write_files(console, out, run, summary, draw, written)
+        _write_files(console, settings, run, summary, draw, written)
     except KeyboardInterrupt:
         if not written:
             raise
         names = ", ".join(written)
         stderr().print(f"[yellow]interrupted; only {names} was written[/]", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
-    console.print(f"wrote {', '.join(written)} to {escape(out)}", soft_wrap=True)
+    console.print(f"wrote {', '.join(written)} to {escape(settings.out)}", soft_wrap=True)
 
 
-def _write_files(console: Console, out: Path, run: Run, summary: dict, draw, written: list) -> None:
+def _write_files(
+    console: Console, settings: Settings, run: Run, summary: dict, draw, written: list
+) -> None:
     """Write one after the other, and note in ``written`` what is there."""
-    write_file(out / "spikes.npz", run.result.save)
-    written.append("spikes.npz")
+    out, spikes = settings.out, FORMATS[settings.form]
+    write_file(out / spikes, run.result.save if settings.form == "npz" else run.result.save_sonata)
+    written.append(spikes)
     write_json(out / "summary.json", summary)
     written.append("summary.json")
     if write_picture(console, out / "raster.png", draw):

@@ -32,7 +32,7 @@ def info(
 
 
 def _print_info(found: dict) -> None:
-    console = Console()
+    console = Console(emoji=False)
     versions, host, threads, gpu = (found[k] for k in ("versions", "host", "threads", "gpu"))
     missing = {
         "cupy": f"not installed; for an NVIDIA GPU: {_install_hint()}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cusnn.cli.settings import Settings, described
 
 DRIVES = {"poisson": "Poisson drive", "dc": "direct current"}
+WEIGHTS = {"nest": "NEST's example", "brian2": "Brian 2's example"}
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Published:
     warning: str | None = None
 
 
-def microcircuit(settings: Settings, *, scale: float, drive: str) -> Published:
+def microcircuit(
+    settings: Settings, *, scale: float, drive: str, thalamus: bool = False
+) -> Published:
     """The cortical microcircuit; its rates at full size, and NEST's at the same scale."""
     from cusnn import models
 
-    options = {"scale": scale, "drive": drive}
+    options = {"scale": scale, "drive": drive, "thalamus": thalamus}
     network = described(models.microcircuit, settings, options)
     short, warning = models.microcircuit_scaling(scale, drive).below_rheobase, None
     if drive == "dc" and short:
@@ -55,7 +58,7 @@ def microcircuit(settings: Settings, *, scale: float, drive: str) -> Published:
         name="microcircuit",
         title="Cortical microcircuit[/] (Potjans and Diesmann 2014)",
         size=f"at scale {scale:g}",
-        about=DRIVES[drive],
+        about=DRIVES[drive] + (", thalamic pulse at 700 to 710 ms" if thalamus else ""),
         options=options,
         network=network,
         rates=models.microcircuit_rates(scale, drive),
@@ -83,4 +86,28 @@ def brunel(settings: Settings, **options) -> Published:
         headers={"mean_field": "mean field", "published": "published"},
         marks={"mean_field": "mean field", "published": "published"},
         expected=models.brunel_state(**options),
+    )
+
+
+def vogels_abbott(settings: Settings, **options) -> Published:
+    """Vogels and Abbott's networks; NEST's rates where they were measured."""
+    from cusnn import models
+
+    network = described(models.vogels_abbott, settings, options)
+    kind = options["kind"]
+    in_words = {"in-degree": "fixed in-degree", "probability": "fixed probability"}
+    about = f"{options['in_degree']} inputs each, {in_words[options['connectivity']]}"
+    if kind == "cuba":
+        about += f", weights of {WEIGHTS[options['weights']]}"
+    return Published(
+        name="vogels-abbott",
+        title=f"{kind.upper()} network[/] (Vogels and Abbott 2005, Brette et al. 2007)",
+        size=f"of {options['size']:,}",
+        about=about,
+        options=options,
+        network=network,
+        rates=models.vogels_abbott_rates(**options),
+        headers={"nest": "NEST"},
+        marks={"nest": "NEST"},
+        expected=models.vogels_abbott_state(),
     )

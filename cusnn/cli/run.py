@@ -14,9 +14,11 @@ from cusnn.cli.app import Debug, models_app
 from cusnn.cli.errors import INTERRUPTED, one_line_errors
 from cusnn.cli.files import bytes_needed, results_folder, write
 from cusnn.cli.models import Published
-from cusnn.cli.settings import BACKENDS, Settings, backend_of, check_times
-from cusnn.cli.simulation import build, simulate
+from cusnn.cli.settings import BACKENDS, FORMATS, Settings, backend_of, check
+from cusnn.cli.simulation import build, save_checkpoint, simulate
 from cusnn.cli.summary import picture, print_speed, print_table, summarize
+
+WARMUP_MS = 100.0
 
 Time = Annotated[float, typer.Option("--time", help="Model time that is measured, ms.")]
 Warmup = Annotated[float, typer.Option(help="Model time before that, left out of all figures, ms.")]
@@ -26,6 +28,22 @@ Backend = Annotated[
     str, typer.Option(metavar="|".join(BACKENDS), help="What computes; auto is numba.")
 ]
 Threads = Annotated[int | None, typer.Option(help="CPU threads; one per core if not given.")]
+RecordStates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--record",
+        metavar="VARIABLES:POPULATION:NUMBER",
+        help="State of the first neurons in every step, into spikes.npz; v:E:10 or v,i:L4E:3, "
+        "once per population.",
+    ),
+]
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="File to write at the end or on Ctrl-C, for --resume.")
+]
+Resume = Annotated[
+    Path | None, typer.Option(help="File of --checkpoint to go on from, of the same network.")
+]
+Format = Annotated[str, typer.Option(metavar="|".join(FORMATS), help="Of the file of spikes.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/MODEL if not given.")]
 
 
@@ -42,13 +60,20 @@ def microcircuit(
             "published default, for scales of 0.41 and above).",
         ),
     ] = "poisson",
+    thalamus: Annotated[
+        bool, typer.Option("--thalamus", help="A thalamic pulse at 700 to 710 ms.")
+    ] = False,
     time_ms: Time = 1000.0,
-    warmup: Warmup = 100.0,
+    warmup: Warmup = None,
     dt: Dt = 0.1,
     seed: Seed = 1,
     backend: Backend = "auto",
     threads: Threads = None,
     out: Out = None,
+    record: RecordStates = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = None,
+    format: Format = "npz",
     debug: Debug = False,
 ) -> None:
     """Simulate the cortical microcircuit of Potjans and Diesmann (2014).
@@ -59,8 +84,11 @@ def microcircuit(
     """
     _command(
         debug,
-        lambda settings: models.microcircuit(settings, scale=scale, drive=drive.lower()),
-        (time_ms, warmup, dt, seed, backend, threads, out or Path("runs/microcircuit")),
+        "microcircuit",
+        lambda settings: models.microcircuit(
+            settings, scale=scale, drive=drive.lower(), thalamus=thalamus
+        ),
+        (time_ms, warmup, dt, seed, backend, threads, out, record, checkpoint, resume, format),
     )
 
 
@@ -87,12 +115,16 @@ def brunel(
         float | None, typer.Option(help="Voltage after a spike, mV; the paper's 10.")
     ] = None,
     time_ms: Time = 1000.0,
-    warmup: Warmup = 100.0,
+    warmup: Warmup = None,
     dt: Dt = 0.1,
     seed: Seed = 1,
     backend: Backend = "auto",
     threads: Threads = None,
     out: Out = None,
+    record: RecordStates = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = None,
+    format: Format = "npz",
     debug: Debug = False,
 ) -> None:
     """Simulate the sparse network of Brunel (2000): delta synapses, four regimes.
@@ -103,14 +135,68 @@ def brunel(
     """
     _command(
         debug,
+        "brunel",
         lambda settings: models.brunel(
             settings, order=order, regime=regime.upper(), g=g, eta=eta, v_reset=v_reset
         ),
-        (time_ms, warmup, dt, seed, backend, threads, out or Path("runs/brunel")),
+        (time_ms, warmup, dt, seed, backend, threads, out, record, checkpoint, resume, format),
     )
 
 
-def _command(debug: bool, order, given: tuple) -> None:
+@models_app.command("vogels-abbott")
+def vogels_abbott(
+    kind: Annotated[
+        str, typer.Option(metavar="cuba|coba", help="Synaptic currents or conductances.")
+    ] = "cuba",
+    size: Annotated[int, typer.Option(help="Neurons; a fifth is inhibitory.")] = 4000,
+    in_degree: Annotated[
+        int, typer.Option(help="Inputs of a neuron; with more of them weights are less.")
+    ] = 80,
+    connectivity: Annotated[
+        str,
+        typer.Option(
+            metavar="in-degree|probability",
+            help="Exactly so many inputs, or that many on average.",
+        ),
+    ] = "in-degree",
+    weights: Annotated[
+        str, typer.Option(metavar="nest|brian2", help="Whose example's weights; CUBA only.")
+    ] = "nest",
+    time_ms: Time = 1000.0,
+    warmup: Warmup = None,
+    dt: Dt = 0.1,
+    seed: Seed = 1,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    out: Out = None,
+    record: RecordStates = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = None,
+    format: Format = "npz",
+    debug: Debug = False,
+) -> None:
+    """Simulate the self-sustained networks of Vogels and Abbott (2005): CUBA or COBA.
+
+    Prints rates beside NEST's, irregularity and synchrony.
+
+    Writes spikes.npz, raster.png and summary.json.
+    """
+    _command(
+        debug,
+        "vogels-abbott",
+        lambda settings: models.vogels_abbott(
+            settings,
+            kind=kind.lower(),
+            size=size,
+            in_degree=in_degree,
+            connectivity=connectivity.lower(),
+            weights=weights.lower(),
+        ),
+        (time_ms, warmup, dt, seed, backend, threads, out, record, checkpoint, resume, format),
+    )
+
+
+def _command(debug: bool, name: str, order, given: tuple) -> None:
     """Settings, network, run, and the exit code.
 
     Args:
@@ -118,9 +204,22 @@ def _command(debug: bool, order, given: tuple) -> None:
         given: the settings, as the command line has them.
     """
     with one_line_errors(debug):
-        time_ms, warmup, dt, seed, backend, threads, out = given
-        chosen = backend_of(backend.lower())
-        settings = Settings(time_ms, warmup, dt, seed, chosen, threads, out)
+        time_ms, warmup, dt, seed, backend, threads, out, record, checkpoint, resume, form = given
+        if warmup is None:
+            warmup = WARMUP_MS if resume is None else 0.0
+        settings = Settings(
+            time_ms=time_ms,
+            warmup=warmup,
+            dt=dt,
+            seed=seed,
+            backend=backend_of(backend.lower()),
+            threads=threads,
+            out=out or Path("runs") / name,
+            record=tuple(record or ()),
+            checkpoint=checkpoint,
+            resume=resume,
+            form=form.lower(),
+        )
         code = _run(order(settings), settings)
     if code:
         raise typer.Exit(code)
@@ -128,18 +227,21 @@ def _command(debug: bool, order, given: tuple) -> None:
 
 def _run(published: Published, settings: Settings) -> int:
     """Everything between the checked command line and the exit code."""
-    console = Console()
-    check_times(settings)
+    console = Console(emoji=False)
+    check(settings, published.network)
     with results_folder(settings.out, bytes_needed(published, settings)):
         _announce(console, published, settings)
         started = time.perf_counter()
         simulation = build(console, published.network, settings)
         run = simulate(console, settings, simulation)
+        failure = save_checkpoint(console, settings, simulation)
         summary = summarize(published, settings, simulation, run)
         figures = summary["populations"]
         print_table(console, published, figures)
         print_speed(console, summary, time.perf_counter() - started)
-        write(console, settings.out, run, summary, lambda: picture(published, run, figures))
+        write(console, settings, run, summary, lambda: picture(published, run, figures))
+    if failure is not None:
+        raise failure
     return INTERRUPTED if run.interrupted else 0
 
 

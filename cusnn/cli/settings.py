@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+FORMATS = {"npz": "spikes.npz", "sonata": "spikes.h5"}
 BACKENDS = ("auto", "numba", "numpy", "cuda")
 ADVICE = {"dt": "; take 0.1, 0.05 or 0.02"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What every command that runs a network asks for."""
+    """What every command that runs a network asks for.
+
+    Attributes:
+        record: as on the command line, VARIABLES:POPULATION:NUMBER.
+        checkpoint: file to write when the run ends.
+        resume: file to begin from.
+        form: key of ``FORMATS``.
+    """
 
     time_ms: float
     warmup: float
@@ -21,6 +30,10 @@ class Settings:
     backend: str
     threads: int | None
     out: Path
+    record: tuple[str, ...] = ()
+    checkpoint: Path | None = None
+    resume: Path | None = None
+    form: str = "npz"
 
 
 def backend_of(name: str) -> str:
@@ -33,9 +46,7 @@ def backend_of(name: str) -> str:
         reason = driver.unavailable()
         if reason:
             raise ValueError(f"--backend cuda: {reason}")
-        raise ValueError(
-            "--backend cuda: the network engine does not run on CUDA yet; take --backend numba"
-        )
+        return name
     if name != "numpy" and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         raise ValueError(
             "NUMBA_DISABLE_JIT is set, so that nothing can be compiled; unset it, or take "
@@ -57,8 +68,59 @@ def described(model, settings: Settings, options: dict):
     return model(**options)
 
 
-def check_times(settings: Settings) -> None:
-    """Bad times must not come out after a build of minutes."""
+def check(settings: Settings, network) -> None:
+    """Bad settings must not come out after a build of minutes."""
+    _check_times(settings)
+    from cusnn.simulation import most_threads
+
+    if settings.threads is not None and not 1 <= settings.threads <= most_threads():
+        raise ValueError(f"--threads must be 1 to {most_threads()}, got {settings.threads}")
+    if settings.form not in FORMATS:
+        raise ValueError(f"--format must be one of {', '.join(FORMATS)}, got {settings.form!r}")
+    if settings.form == "sonata":
+        _check_sonata(settings)
+    records(settings, network)
+    if settings.checkpoint is not None and not settings.checkpoint.absolute().parent.is_dir():
+        raise ValueError(f"--checkpoint {settings.checkpoint}: there is no such folder")
+    if settings.resume is not None and not settings.resume.is_file():
+        raise ValueError(f"--resume {settings.resume}: there is no such file")
+
+
+def records(settings: Settings, network) -> list:
+    """What ``--record`` asks for, as the engine takes it."""
+    from cusnn.simulation import Record
+
+    found = []
+    for text in settings.record:
+        variables, _, rest = text.partition(":")
+        label, _, number = rest.rpartition(":")
+        if not (variables and label and number.isdecimal()):
+            raise ValueError(
+                f"--record {text}: must be VARIABLES:POPULATION:NUMBER, such as v:E:10 for the "
+                f"voltage of the first 10 neurons of E"
+            )
+        if label not in network.slices:
+            raise ValueError(f"--record {text}: there are {', '.join(network.slices)}")
+        _check_record(text, variables, network.populations[network.index(label)], int(number))
+        found.append(Record(label, tuple(variables.split(",")), neurons=range(int(number))))
+    labels = [record.population for record in found]
+    if len(set(labels)) < len(labels):
+        raise ValueError("--record: once per population; join variables by commas, as in v,i:E:10")
+    return found
+
+
+def _check_record(text: str, variables: str, population, number: int) -> None:
+    names = population.neuron.state
+    unknown = [name for name in variables.split(",") if name not in names]
+    if unknown:
+        raise ValueError(f"--record {text}: {population.label} has {', '.join(names)}")
+    if not 1 <= number <= population.size:
+        raise ValueError(
+            f"--record {text}: {population.label} has {population.size} neurons, got {number}"
+        )
+
+
+def _check_times(settings: Settings) -> None:
     dt = settings.dt
     for name, value in (("--time", settings.time_ms), ("--warmup", settings.warmup)):
         least = "above 0" if name == "--time" else "at least 0"
@@ -66,7 +128,10 @@ def check_times(settings: Settings) -> None:
             raise ValueError(f"{name} must be a number of ms, {least}, got {value:g}")
         if abs(round(value / dt) * dt - value) > 1e-6 * dt:
             raise ValueError(f"{name} must be a multiple of --dt {dt:g} ms, got {value:g}")
-    from cusnn.simulation import most_threads
 
-    if settings.threads is not None and not 1 <= settings.threads <= most_threads():
-        raise ValueError(f"--threads must be 1 to {most_threads()}, got {settings.threads}")
+
+def _check_sonata(settings: Settings) -> None:
+    if importlib.util.find_spec("h5py") is None:
+        raise ImportError('--format sonata needs h5py: pip install "cusnn[sonata]"')
+    if settings.record:
+        raise ValueError("--format sonata holds spikes only; --record needs --format npz")

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from cusnn.cli.info import CACHE_HINT
-from cusnn.cli.settings import Settings
-from cusnn.cli.tables import seconds
+from cusnn.cli.settings import Settings, records
+from cusnn.cli.tables import escape, seconds
 
 # Code from the cache is loaded in less.
 SECONDS_TO_COMPILE = 5.0
@@ -19,7 +19,8 @@ SECONDS_TO_COMPILE = 5.0
 class Run:
     """Spikes of the whole run, and the cost of what was measured.
 
-    ``skip_ms`` is the time left out: the warm-up, or nothing where Ctrl-C came within it.
+    ``skip_ms`` is the time left out: the warm-up and what was done before a checkpoint, or
+    nothing where Ctrl-C came within it.
     """
 
     result: object
@@ -33,27 +34,39 @@ class Run:
         return self.result.duration - self.skip_ms
 
     @property
+    def start(self) -> float:
+        """Model time at which what is measured begins, ms."""
+        return self.result.first_step * self.result.dt + self.skip_ms
+
+    @property
     def kept(self):
         """Which spikes come after the time that is left out, bool [n]."""
-        dt = self.result.dt
-        return self.result.steps * dt >= self.skip_ms - 0.5 * dt
+        return self.result.steps >= round(self.start / self.result.dt)
 
 
 def build(console: Console, network, settings: Settings):
-    """The simulation, its build told."""
+    """The simulation, at time zero or where a checkpoint stands."""
     from cusnn.simulation import Simulation
 
+    options = {"backend": settings.backend, "threads": settings.threads}
+    if settings.record:
+        options["record"] = records(settings, network)
     with _progress_bar(console) as progress:
-        progress.add_task("compiling and building", total=None, note="")
-        return Simulation(network, backend=settings.backend, threads=settings.threads)
+        task = progress.add_task("compiling and building", total=1.0, note="")
+        options["progress"] = lambda share: progress.update(task, completed=share)
+        if settings.resume is None:
+            return Simulation(network, **options)
+        return Simulation.load(settings.resume, network, **options)
 
 
 def simulate(console: Console, settings: Settings, simulation) -> Run:
     """Warm-up and measured stretch under one progress bar; Ctrl-C ends them early."""
-    total = settings.warmup + settings.time_ms
+    total, dt, first = settings.warmup + settings.time_ms, simulation.network.dt, simulation.step
     before, interrupted = None, False
     try:
         console.print(built(simulation), soft_wrap=True)
+        if settings.resume is not None:
+            console.print(f"goes on at {first * dt:,g} ms of model time", soft_wrap=True)
         with _progress_bar(console) as progress:
             task = progress.add_task("simulating", total=total, note="")
 
@@ -69,14 +82,29 @@ def simulate(console: Console, settings: Settings, simulation) -> Run:
     result = simulation.result()
     if interrupted:
         console.print(
-            f"[yellow]interrupted after {result.duration:g} of {total:g} ms of model time; "
-            f"the spikes until then are saved[/]",
+            f"[yellow]interrupted after {(simulation.step - first) * dt:g} of {total:g} ms of "
+            f"model time; the spikes until then are saved[/]",
             soft_wrap=True,
         )
     if before is None or before.n_steps == result.n_steps:
         return Run(result, interrupted, 0.0, result.wall_s, result.events)
     wall_s, events = result.wall_s - before.wall_s, result.events - before.events
     return Run(result, interrupted, before.duration, wall_s, events)
+
+
+def save_checkpoint(console: Console, settings: Settings, simulation) -> OSError | None:
+    """Write the checkpoint that was asked for; what went wrong, so that results come first."""
+    if settings.checkpoint is None:
+        return None
+    try:
+        simulation.save(settings.checkpoint)
+    except OSError as error:
+        reason = error.strerror or error
+        return OSError(f"--checkpoint {settings.checkpoint} cannot be written: {reason}")
+    console.print(
+        f"wrote {escape(settings.checkpoint)}; --resume goes on from there", soft_wrap=True
+    )
+    return None
 
 
 def built(simulation) -> str:

@@ -37,6 +37,7 @@ def summarize(published: Published, settings: Settings, simulation, run: Run) ->
             "threads": simulation.threads,
             "warmup_ms": settings.warmup,
             "time_ms": settings.time_ms,
+            "resumed_from": None if settings.resume is None else str(settings.resume),
         },
         "network": {"neurons": network.size, "synapses": network.n_synapses},
         "expected": published.expected,
@@ -104,7 +105,7 @@ def _synchrony(times, neurons, part: slice, run: Run) -> float | None:
     if run.measured_ms < 2 * BIN_MS or not member.any():
         return None
     # A spike is stamped with the end of its step, which belongs to the bin that ends there.
-    start, end = run.skip_ms, run.skip_ms + run.measured_ms
+    start, end = run.start, run.start + run.measured_ms
     moments = times[member] - 0.5 * run.result.dt
     counts = analysis.spike_counts(
         moments, 0 * neurons[member], 1, bin=BIN_MS, start=start, stop=end
@@ -166,19 +167,20 @@ def picture(published: Published, run: Run, figures: dict):
     from cusnn import plots
 
     result, network = run.result, published.network
-    source = [source for source in published.headers if source in published.rates][-1]
-    reference = {label: row[f"{source}_rate_hz"] for label, row in figures.items()}
-    known = [label for label, rate in reference.items() if rate is not None]
+    sources = [source for source in published.headers if source in published.rates]
+    last = sources[-1] if sources else ""
+    reference = {label: row.get(f"{last}_rate_hz") for label, row in figures.items()}
+    known = [label for label, rate in reference.items() if rate is not None] or list(figures)
     title = published.title.replace("[/]", "")
     return plots.activity(
         result.times,
         result.neurons,
         result.slices,
-        start=run.skip_ms,
-        stop=max(result.duration, run.skip_ms + result.dt),
+        start=run.start,
+        stop=run.start + max(run.measured_ms, result.dt),
         mean_rates={label: figures[label]["rate_hz"] or 0.0 for label in known},
-        reference={label: reference[label] for label in known},
-        reference_label=published.marks[source],
+        reference={label: reference[label] for label in known} if sources else None,
+        reference_label=published.marks.get(last, ""),
         title=f"{title} {published.size}: {network.size:,} neurons, "
         f"{network.n_synapses:,} synapses, {published.about}",
     )

@@ -38,4 +38,4 @@ def escape(text) -> str:
 
 
 def stderr() -> Console:
-    return Console(stderr=True)
+    return Console(stderr=True, emoji=False)
