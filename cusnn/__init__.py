@@ -24,7 +24,17 @@ _HOMES = {
     "cusnn.network": ("Network", "PoissonInput", "Population", "Projection"),
     "cusnn.simulation": ("Result", "Simulation", "memory_estimate"),
 }
-_MODULES = ("analysis", "models", "network", "neurons", "ops", "plots", "simulation", "surrogates")
+_MODULES = (
+    "analysis",
+    "models",
+    "network",
+    "neurons",
+    "ops",
+    "plots",
+    "simulation",
+    "surrogates",
+    "validation",
+)
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", *sorted(_HOME_OF), *_MODULES]

@@ -434,9 +434,9 @@ def _inside(ax) -> dict:
 
 
 def _quantiles(histogram) -> tuple[float, float]:
-    """Values between which 98.5% lie; above them tails are long."""
+    """Values between which 98.8% lie; above them tails are long."""
     shares = np.cumsum(histogram.counts) / histogram.size
-    low, high = np.searchsorted(shares, [0.005, 0.99])
+    low, high = np.searchsorted(shares, [0.002, 0.99])
     return tuple(histogram.values[[low, min(high, shares.size - 1)]])
 
 

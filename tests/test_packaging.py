@@ -39,10 +39,11 @@ def wheel_names(tmp_path_factory):
 
 
 def test_wheel_holds_the_package_and_the_kernels(wheel_names):
+    kinds = (".py", ".json", ".npz", ".typed")
     package = {
         str(p.relative_to(ROOT))
         for p in (ROOT / "cusnn").rglob("*")
-        if p.is_file() and "__pycache__" not in p.parts and p.suffix in (".py", ".json", ".typed")
+        if p.is_file() and "__pycache__" not in p.parts and p.suffix in kinds
     }
     kernels = {f"cusnn/kernels/{p.name}" for p in (ROOT / "kernels").iterdir()}
     assert wheel_names == package | kernels

@@ -17,6 +17,7 @@
     result.about                             # backend, threads, compile_s, build_s, build_cpu_s,
                                              # run_cpu_s, memory_bytes, synapses, seed
     result.save("spikes.npz"); Result.load("spikes.npz")
+    result.save_sonata("spikes.h5"); Result.load_sonata("spikes.h5")  # extra "sonata"
 
     simulation = Simulation(network, spikes=("E",), record=[
         Record("E", ("v", "i"), neurons=range(10), every=1.0),
