@@ -1,5 +1,6 @@
 """The engine on GPUs, under the harness: bit by bit what the reference makes of a network."""
 
+import emulator
 import numpy as np
 import pytest
 from conftest import use_emulator
@@ -8,9 +9,14 @@ from cusnn.backends.cuda import network as backend
 from cusnn.network import (
     AllToAll,
     FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
     FixedTotalNumber,
+    FromList,
+    LogNormal,
     Network,
     Normal,
+    OneToOne,
     PoissonInput,
     Population,
     Projection,
@@ -24,7 +30,6 @@ from cusnn.simulation.layouts import by_neuron, by_tile
 from cusnn.simulation.plan import plan
 
 EXCHANGES = ("mailbox", "barrier")
-NOTHING = np.zeros(0, np.uint64)
 
 
 @pytest.fixture(autouse=True)
@@ -206,9 +211,303 @@ def mixed_reference():
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES)
-@pytest.mark.parametrize(("tiles", "blocks"), [(1, None), (3, None), (7, 3)])
-def test_mixed(mixed_reference, exchange, tiles, blocks):
+@pytest.mark.parametrize(
+    ("tiles", "blocks", "threads"), [(1, None, 96), (3, None, 32), (7, 3, 64), (44, 4, 32)]
+)
+def test_mixed(mixed_reference, monkeypatch, exchange, tiles, blocks, threads):
+    """One block, a tile per block, and several tiles per block."""
+    monkeypatch.setattr(backend, "ADVANCE_BLOCK", threads)
     reference, probes = mixed_reference
     rings = Rings(reference, tiles, probes, 3, exchange=exchange, blocks=blocks)
     assert rings.run(61) == 61
     assert_same(rings, reference)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_any_order_of_threads(mixed_reference, exchange, seed, monkeypatch):
+    monkeypatch.setattr(emulator._state, "seed", seed)
+    monkeypatch.setattr(backend, "ADVANCE_BLOCK", 64)
+    reference, probes = mixed_reference
+    for tiles in (3, 5):
+        rings = Rings(reference, tiles, probes, 3, exchange=exchange, blocks=3)
+        rings.run(61)
+        assert_same(rings, reference)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("tiles", [2, 6])
+def test_several_launches_are_one(mixed_reference, exchange, tiles):
+    """State and spikes in flight are all that crosses from one launch to the next."""
+    reference, probes = mixed_reference
+    rings = Rings(reference, tiles, probes, 3, exchange=exchange)
+    for steps in (1, 0, 2, 33, 5, 20):
+        assert rings.run(steps) == steps
+    assert_same(rings, reference)
+
+
+@pytest.mark.parametrize("tiles", [3, 7])
+def test_weights_of_32_bits(mixed_reference, tiles):
+    reference, probes = mixed_reference
+    rings = Rings(reference, tiles, probes, 3, wide=True)
+    assert rings.tables["amounts"] is not None
+    rings.run(61)
+    assert_same(rings, reference)
+
+
+def late(shortest):
+    """Inputs move voltages one step late, so windows may be one step longer than delays."""
+    longest = shortest + 0.7
+    dual = CubaLIF(tau_syn=2.0, tau_syn_inh=5.0, i_offset=560.0)
+    return Network(
+        (
+            Population(40, CubaLIF(i_offset=560.0), "E", v=Normal(-58.0, 5.0)),
+            Population(10, dual, "D", v=Normal(-58.0, 5.0)),
+        ),
+        (
+            Projection("E", "E", FixedInDegree(12), Normal(80, 30), Uniform(shortest, longest)),
+            Projection("E", "D", FixedInDegree(12), Normal(80, 9), Uniform(shortest, longest)),
+            Projection("D", "E", FixedInDegree(5), Normal(-80, 9), shortest),
+        ),
+        (PoissonInput("E", 8.0, 600, 87.0),),
+        seed=4,
+    )
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("shortest", [1, 8])
+def test_windows_of_the_shortest_delay_and_one(exchange, shortest):
+    reference = Reference(late(0.1 * shortest), 83, [(3, 1), (41, 2)], every=1)
+    assert (reference.planned.shortest, reference.planned.late) == (shortest, True)
+    for tiles, interval in ((3, shortest + 1), (6, shortest + 1), (3, max(shortest - 1, 1))):
+        rings = Rings(reference, tiles, [(3, 1), (41, 2)], exchange=exchange, interval=interval)
+        rings.run(50)
+        rings.run(33)
+        assert_same(rings, reference)
+
+
+def always(delay):
+    """Everyone fires in every step: most spikes find no place in a packet."""
+    neuron = LIF(v_leak=9.0, v_threshold=1.0, reset="none", input="voltage")
+    return Network(
+        (Population(61, neuron, "E", v=9.0),),
+        (Projection("E", "E", AllToAll(), 0.01, delay),),
+    )
+
+
+def never():
+    return Network(
+        (Population(30, CubaLIF(), "E", v=Normal(-66.0, 1.0)),),
+        (Projection("E", "E", AllToAll(), 100.0, Uniform(0.1, 0.7)),),
+    )
+
+
+def alone():
+    """No projections, no stimuli, one neuron."""
+    return Network((Population(1, CubaLIF(i_offset=900.0), "E"),))
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize(
+    "make", [lambda: always(Uniform(0.1, 0.7)), lambda: always(0.5), never, alone]
+)
+def test_all_fire_and_none(exchange, make):
+    reference = Reference(make(), 20)
+    n = reference.planned.network.size
+    assert len(reference.spikes) == {61: 61 * 20, 30: 0}.get(n, len(reference.spikes))
+    for tiles in (1, 2, 5)[: min(n, 3)]:
+        rings = Rings(reference, tiles, exchange=exchange)
+        rings.run(13)
+        rings.run(7)
+        assert_same(rings, reference)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("tiles", [2, 5])
+def test_stops_where_spikes_might_overflow(exchange, tiles):
+    """And goes on from there; events are those of the steps done."""
+    reference = Reference(always(Uniform(0.3, 0.7)), 20)
+    rings = Rings(reference, tiles, exchange=exchange)
+    assert rings.run(20, room=10 * 61 + 60) == 9
+    assert len(rings.spikes) == 9 * 61
+    short = Reference(always(Uniform(0.3, 0.7)), 9)
+    assert_same(rings, short)
+    assert rings.run(11) == 11
+    assert_same(rings, reference)
+
+
+def test_delays_from_one_step_to_the_rings_end():
+    """One spike after another around the ring, with windows of one step and of six."""
+    for shortest, steps in ((1, 70), (6, 90)):
+        delays = np.arange(shortest, 24)
+        pairs = np.arange(delays.size)
+        rule = FromList(pairs % 7, pairs % 5 + 7, weights=0.1 + 0.01 * pairs, delays=0.1 * delays)
+        back = FromList([7, 8, 11], [0, 1, 6], weights=[1.5, 1.5, 1.5], delays=[2.3, 0.8, 1.1])
+        net = Network(
+            (Population(12, LIF(input="voltage", v_threshold=1.0, tau_mem=5.0), "E", v=0.99),),
+            (Projection("E", "E", rule, 9.0, 9.0), Projection("E", "E", back, 9.0, 9.0)),
+            (PoissonInput("E", 300.0, 1, 1.2),),
+        )
+        reference = Reference(net, steps)
+        assert (reference.planned.shortest, reference.planned.longest) == (shortest, 23)
+        assert 30 < len(reference.spikes) < steps * 12 / 2
+        for tiles in (1, 5):
+            rings = Rings(reference, tiles)
+            rings.run(steps)
+            assert_same(rings, reference)
+
+
+# ------------------------------------------------------------------ synapses
+
+
+def every_rule():
+    """All connectors, all kinds of weights and delays, initial values, two channels."""
+    listed = FromList([0, 6, 6, 3], [4, 4, 0, 1], weights=[1.5, -2, 7, 0], delays=[0.9, 2, 2, 0.1])
+    dual = CubaLIF(tau_syn=2.0, tau_syn_inh=5.0)
+    start = {"i_exc": LogNormal(20.0, 9.0), "i_inh": -1.0}
+    return Network(
+        (
+            Population(7, CubaLIF(), "A", v=Normal(-60.0, 5.0, high=-51.0)),
+            Population(5, LIF(input="voltage", v_threshold=1.0), "B", v=Uniform(0.0, 0.9)),
+            Population(150, dual, "C", v=LogNormal(1.0, 0.5, high=3.0), initial=start),
+        ),
+        (
+            Projection("A", "B", FixedTotalNumber(83), Normal(2.0, 0.5, low=0.0), 0.5),
+            Projection("A", "A", FixedTotalNumber(30, autapses=False, multapses=False), 1.0, 1.0),
+            Projection("A", "A", FixedTotalNumber(30, autapses=False), 1.0, 1.0),
+            Projection("B", "A", FixedInDegree(9), Uniform(-8.0, 9.0), Normal(0.8, 0.4, low=0.05)),
+            Projection("C", "C", FixedInDegree(9, autapses=False, multapses=False), 2.0, 0.3),
+            Projection("B", "C", FixedOutDegree(70, multapses=False), LogNormal(2.0, 1.0), 1.4),
+            Projection("C", "C", FixedOutDegree(3, autapses=False), -2.0, Uniform(0.1, 3.0)),
+            Projection("C", "A", FixedProbability(0.3), LogNormal(2.0, 1.0, high=4.0), 1.4),
+            Projection("C", "C", FixedProbability(0.02, autapses=False), 0.5, 0.2),
+            Projection("A", "B", AllToAll(), -1.25, Uniform(0.3, 1.4)),
+            Projection("A", "A", AllToAll(autapses=False), 1.0, 0.1),
+            Projection("B", "B", OneToOne(), Normal(-3.0, 0.3, high=0.0), 1.0),
+            Projection("A", "B", listed, 55.0, 66.0),
+            Projection("A", "C", FromList([2, 2], [1, 1]), 4.0, 0.4),
+            Projection("A", "A", FixedTotalNumber(0), 4.0, 0.4),
+        ),
+        seed=5,
+    )
+
+
+def sorted_words(planned, built, shape):
+    """Every synapse of the reference as columns: row, slot, delay, weight."""
+    n = planned.network.size
+    if isinstance(built, engine.RingTables):
+        lengths = np.diff(built.row_starts, axis=1)
+        bits = 0xFFFFFFFF if shape.wide else 0xFFFF
+        slot = built.words & np.uint32((1 << shape.slot_bits) - 1)
+        delay = ((built.words & np.uint32(bits)) >> np.uint32(shape.slot_bits)) + 1
+        assert (built.row_starts[1:, 0] == built.row_starts[:-1, -1]).all()
+        assert built.row_starts[0, 0] == 0
+        row = np.repeat(np.arange(shape.tiles * n), lengths.ravel())
+    else:
+        lengths = np.diff(built.offsets.astype(np.int64), axis=2).ravel()
+        row = np.repeat(np.arange(lengths.size) // planned.longest, lengths)
+        delay = np.repeat(np.arange(lengths.size) % planned.longest, lengths) + 1
+        slot = built.words & np.uint32(0xFFFFFFFF if shape.wide else 0xFFFF)
+    weight = built.amounts if shape.wide else built.words.view(np.int32) >> 16
+    columns = np.stack([row, slot, delay, weight]).astype(np.int64)
+    return columns[:, np.lexsort(columns[::-1])]
+
+
+@pytest.mark.parametrize(("tiles", "wide"), [(1, False), (3, True), (40, False)])
+def test_build_draws_the_synapses_of_the_reference(tiles, wide):
+    """In 40 tiles, the rows are so many that several blocks add up their lengths."""
+    net = every_rule()
+    planned = plan(net)
+    reference = engine.network_build(
+        planned.build,
+        n_neurons=net.size,
+        tiles=tiles,
+        longest=planned.longest,
+        states=planned.states,
+        channels=planned.channels,
+        wide=wide,
+        seed=net.seed,
+        backend="numpy",
+    )
+    shape = shape_of(planned, tiles, wide)
+    assert shape.wide == wide
+    built = build(planned, shape)
+    np.testing.assert_array_equal(
+        sorted_words(planned, built, shape), sorted_words(planned, reference, shape)
+    )
+    np.testing.assert_array_equal(built.initial, reference.initial)
+    assert (tiles == 40) == (tiles * net.size > backend.SCAN_ROWS)
+
+
+def test_sums_of_many_blocks():
+    sums = np.random.default_rng(1).integers(0, 2**40, 600)
+    expected = np.concatenate([[0], sums.cumsum()[:-1]])
+    emulator.launch(backend.BUILD, "network_add_sums", 1, backend.BLOCK, (sums, np.int64(600)))
+    np.testing.assert_array_equal(sums, expected)
+
+
+# ------------------------------------------------------------------ shapes and errors
+
+
+H100 = {"processors": 132, "shared": 232_448}
+
+
+def test_shape_of_the_microcircuit():
+    """585 neurons in each of 132 tiles, ten bits of slot and six of delay."""
+    shape = engine.ring_shape(77_169, states=3, channels=1, longest=62, interval=2, **H100)
+    assert shape == (132, 63, 10, False, True)
+    assert 4 * 585 * (63 + 3 + 1) <= H100["shared"] - 1024
+
+
+@pytest.mark.parametrize("longest", [1, 2, 15, 63, 64, 300, 9000])
+@pytest.mark.parametrize("n", [1, 100, 4000, 77_169, 10**6, 4 * 10**6])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_shapes_fit(n, longest, channels):
+    shape = engine.ring_shape(
+        n, states=4, channels=channels, longest=longest, interval=1, wide=False, **H100
+    )
+    per_tile = -(-n // shape.tiles)
+    assert 4 * per_tile * (shape.slots * channels + 5) <= H100["shared"] - 1024
+    assert per_tile * channels <= 2**shape.slot_bits
+    assert shape.slot_bits + (longest - 1).bit_length() <= (31 if shape.wide else 16)
+    assert shape.slots >= longest + 1
+    assert shape.resident == (shape.tiles <= 132)
+    assert shape.tiles % 132 == 0 or shape.resident
+    assert shape.tiles <= max(n / 128 + 1, 132) or not shape.resident
+
+
+def test_short_bits_make_words_wide():
+    """Slot and delay of 700 neurons and 70 delays need 17 bits, but fit shared memory."""
+    shape = engine.ring_shape(132 * 700, states=3, channels=1, longest=70, interval=1, **H100)
+    assert (shape.wide, shape.resident, shape.slot_bits) == (True, True, 10)
+    shape = engine.ring_shape(132 * 900, states=3, channels=1, longest=70, interval=1, **H100)
+    assert (shape.wide, shape.resident, shape.slot_bits) == (False, False, 9)
+
+
+def test_limits_are_asked_of_the_backend():
+    shape = engine.ring_shape(10_000, states=3, channels=1, longest=9, interval=1)
+    assert shape.tiles % 4 == 0
+    assert not shape.resident
+
+
+def test_errors(mixed_reference):
+    reference, _ = mixed_reference
+    rings = Rings(reference, 3)
+    with pytest.raises(ValueError, match="delays of 60000 steps need rings of 240,004 bytes"):
+        engine.ring_shape(9, states=3, channels=1, longest=60_000, interval=1, **H100)
+    with pytest.raises(ValueError, match=r"room must be at least 44, .* got 43"):
+        rings.run(5, room=43)
+    for name, value, text in (
+        ("exchange", "pigeon", "exchange must be one of mailbox, barrier, got 'pigeon'"),
+        ("interval", 35, "interval must be 1 to 34, got 35"),
+        ("blocks", 0, "blocks must be at least 1 or None, got 0"),
+        ("backend", "numba", "runs on backend 'cuda' only, got 'numba'"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            Rings(reference, 3, **{name: value}).run(5, room=9999)
+    rings.shape = rings.shape._replace(slots=33)
+    with pytest.raises(ValueError, match=r"rings must hold 34 steps .* got 33"):
+        rings.run(5)
+    rings.shape = rings.shape._replace(slot_bits=4)
+    with pytest.raises(ValueError, match="30 slots and 33 delays must fit 16 bits"):
+        rings.run(5)
