@@ -18,10 +18,11 @@ and a statistic is inside where its mean distance to them is at most
     mean + 3 (n + 2) / (n - 1) sd
 
 of the distances between the n seeds themselves. The factor, 3 for many seeds and 5.25 for five,
-allows for the mean and sd of few seeds being uncertain: of correct statistics about one in two
-hundred then lies outside, while 3 sd would reject one in forty with five seeds (simulated, for
-normal samples whose means vary between seeds by up to a tenth of their spread). Distances shrink
-as model time grows, so warm-up and model time must be the reference's.
+allows for the mean and sd of few seeds being uncertain. Simulated with five seeds of normal samples
+whose means vary between seeds by none to a tenth of their spread, 0.2 to 1.1% of correct statistics
+lie outside, and 2 to 3% would with a factor of 3. Of 24 statistics one may thus be outside now and
+then; it should not be with other seeds too. Distances shrink as model time grows, so warm-up and
+model time must be the reference's.
 
 Source: Dasbach et al. (2021), doi:10.3389/fnins.2021.757790; Senk et al. (2026),
 doi:10.1088/2634-4386/ae379a, and the repository INM-6/microcircuit-PD14-model.
