@@ -11,7 +11,7 @@ import numpy as np
 from cusnn.network import files, table
 from cusnn.network.binomial import synapses_before
 from cusnn.network.connectors import FixedProbability
-from cusnn.network.distributions import Uniform, extent, without_spread
+from cusnn.network.distributions import ClippedNormal, Uniform, extent, without_spread
 from cusnn.network.populations import Population
 from cusnn.network.projections import Projection
 from cusnn.network.stimuli import STIMULI, SpikeTimes
@@ -205,7 +205,8 @@ def _shortest_delay(projection: Projection, dt: float) -> tuple[float, float, st
     shortest = extent(delays)[0]
     if without_spread(delays):
         return shortest, dt, ""
-    advice = f" from {delays}; give it low={0.5 * dt:g}, then shorter ones are redrawn"
+    fate = "become so" if isinstance(delays, ClippedNormal) else "are redrawn"
+    advice = f" from {delays}; give it low={0.5 * dt:g}, then shorter ones {fate}"
     return shortest, 0.5 * dt, "" if isinstance(delays, Uniform) else advice
 
 

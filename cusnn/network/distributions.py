@@ -166,7 +166,7 @@ class LogNormal(_Gaussian):
                 f"LogNormal: mean and sd are those of the logarithm; with {self.mean} and "
                 f"{self.sd} values leave exp({-LARGEST_EXPONENT:g}) to exp({LARGEST_EXPONENT:g})"
             )
-        if self.bounds()[0] < 0 and self.low is not None:
+        if self.low is not None and self.low < 0:
             raise ValueError(f"LogNormal: low must not be negative, got {self.low}")
         self._check_kept()
 
