@@ -10,27 +10,27 @@ WORDS_PER_LINE, MOST_LINES = 16, 6
 SLOT, WEIGHT = np.uint32(0xFFFF), np.int32(16)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def prefetch_group(words, begin, end):
     """Ask for the first lines of a group; processors guess the others."""
     for k in range(begin, min(end, begin + MOST_LINES * WORDS_PER_LINE), WORDS_PER_LINE):
         prefetch(words, k)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_narrow(words, arriving):
     for k in range(words.size):
         word = words[k]
         arriving[word & SLOT] += np.int32(word) >> WEIGHT
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_wide(words, amounts, arriving):
     for k in range(words.size):
         arriving[words[k]] += amounts[k]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def list_narrow(words, arriving, touched, count):
     """The same, listing slots that held 0; returns how many are listed.
 
@@ -46,7 +46,7 @@ def list_narrow(words, arriving, touched, count):
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def list_wide(words, amounts, arriving, touched, count):
     for k in range(words.size):
         slot = words[k]
@@ -57,7 +57,7 @@ def list_wide(words, amounts, arriving, touched, count):
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_groups(words, amounts, groups, n_groups, arriving, touched, count):
     """Add the weight of each word of some groups to the sum of its slot.
 
@@ -83,7 +83,7 @@ def add_groups(words, amounts, groups, n_groups, arriving, touched, count):
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def deliver(
     words,
     amounts,
@@ -104,7 +104,7 @@ def deliver(
         Their number, and how many slots are listed in ``touched``; -1 where they were not, because
         ``count`` is -1 or because they are too many.
     """
-    events, pending, n_groups = np.int64(0), np.int64(0), 0
+    events, pending, n_groups = np.int64(0), np.int64(0), np.int64(0)
     for delay in range(shortest, offsets.shape[1]):
         for k in range(spike_starts[now - delay], spike_starts[now - delay + 1]):
             source = spikes[k]
@@ -119,7 +119,7 @@ def deliver(
                 count = -1 if count + pending >= touched.size else count
                 count = add_groups(words, amounts, groups, n_groups, arriving, touched, count)
                 events += pending
-                pending, n_groups = np.int64(0), 0
+                pending, n_groups = np.int64(0), np.int64(0)
     count = -1 if count + pending >= touched.size else count
     count = add_groups(words, amounts, groups, n_groups, arriving, touched, count)
     return events + pending, count

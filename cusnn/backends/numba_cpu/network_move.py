@@ -52,12 +52,12 @@ def _compiled_numbers_of(c, j):
     return lambda c, j: c
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def resting(until, now):
     return ONE if until > now else ZERO
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def move_lif(v, until, now, arriving, unit, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:5]
@@ -67,7 +67,7 @@ def move_lif(v, until, now, arriving, unit, fired, numbers, reset):
         v[j], _, fired[j] = step_lif(v[j], rest, current, c, reset, ZERO)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def move_alif(v, a, until, now, arriving, unit, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:7]
@@ -77,7 +77,7 @@ def move_alif(v, a, until, now, arriving, unit, fired, numbers, reset):
         v[j], a[j], _, fired[j] = step_alif(v[j], a[j], rest, current, c, reset, ZERO)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def move_izhikevich(v, u, arriving, unit, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:8]
@@ -86,7 +86,7 @@ def move_izhikevich(v, u, arriving, unit, fired, numbers, reset):
         v[j], u[j], _, fired[j] = step_izhikevich(v[j], u[j], ZERO, current, c, reset, ZERO)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def move_cuba(v, i, until, now, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:6]
@@ -94,7 +94,7 @@ def move_cuba(v, i, until, now, fired, numbers, reset):
         v[j], i[j], _, fired[j] = step_cuba(v[j], i[j], rest, ZERO, c, reset, ZERO)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def move_dual(v, exc, inh, until, now, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:8]
@@ -104,7 +104,7 @@ def move_dual(v, exc, inh, until, now, fired, numbers, reset):
         )
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def move_coba(v, exc, inh, until, now, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)
@@ -114,7 +114,7 @@ def move_coba(v, exc, inh, until, now, fired, numbers, reset):
         )
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def move_block(model, reset, now, numbers, begin, end, state, until, arriving, unit, fired):
     """One step of neurons ``begin`` to ``end`` of a tile, all of one population."""
     v, one = state[0, begin:end], state[1, begin:end]
@@ -133,7 +133,7 @@ def move_block(model, reset, now, numbers, begin, end, state, until, arriving, u
         move_izhikevich(v, one, arriving, unit, fired, numbers, reset)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def arrive(arriving, unit, synaptic):
     """Input of a channel to decayed synaptic states.
 
@@ -147,7 +147,7 @@ def arrive(arriving, unit, synaptic):
         synaptic[j] = cut(synaptic[j] + current)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def arrive_listed(touched, arriving, units, size, state):
     """The same at some slots: that of channel c and neuron l goes to row 1 + c of the state."""
     for k in range(touched.size):
@@ -160,7 +160,7 @@ def arrive_listed(touched, arriving, units, size, state):
         state[row, neuron] = cut(state[row, neuron] + current)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def own_numbers(own, begin, end):
     """Eleven coefficients of each neuron, from [11, L]."""
     return (
@@ -178,7 +178,7 @@ def own_numbers(own, begin, end):
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def shared_numbers(coefficients, first):
     """Eleven coefficients from ``first`` on; the last ones of models with fewer mean nothing."""
     last = coefficients.size - 1

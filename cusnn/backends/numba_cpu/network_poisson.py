@@ -15,7 +15,7 @@ MASK, HIGH = np.uint64(0xFFFFFFFF), np.uint64(32)
 LOWEST = np.uint64(FLIP)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def draw_words(seed, stream, first, stride, block, random):
     """Philox words of neurons ``first``, ``first`` + ``stride``, ..., highest bits flipped.
 
@@ -34,7 +34,7 @@ def draw_words(seed, stream, first, stride, block, random):
         random[2, j], random[3, j] = np.int32(c2 ^ LOWEST), np.int32(c3 ^ LOWEST)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def bounds(words):
     least, greatest = words[0], words[0]
     for j in range(words.size):
@@ -42,13 +42,13 @@ def bounds(words):
     return least, greatest
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def below(levels, k, end):
     """The largest word that does not reach level k; of none beyond the end, any word."""
     return np.int32(levels[k] - np.int32(1)) if k < end else NEVER
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_reached(words, low, high, count, weight, arriving):
     """Add ``weight`` times (``count`` + how many of eight levels each word reaches)."""
     b0, b1, b2, b3 = low
@@ -60,7 +60,7 @@ def add_reached(words, low, high, count, weight, arriving):
         arriving[j] += np.int32(n + m + count) * weight
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_counts(words, levels, weight, arriving):
     """Add ``weight`` times the number of levels that each word reaches.
 
@@ -90,7 +90,7 @@ def add_counts(words, levels, weight, arriving):
         count = np.int32(0)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_poisson(stimuli, levels, seed, step, tile, n_tiles, size, random, arriving):
     """Add counts times weights for the four steps that share their random words.
 

@@ -73,7 +73,7 @@ class Work(NamedTuple):
     events: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def own_range(first, size, tile, n_tiles):
     """Numbers within a tile of the neurons ``first`` to ``first`` + ``size`` - 1 that it owns."""
     return (first - tile + n_tiles - 1) // n_tiles, (first + size - tile + n_tiles - 1) // n_tiles

@@ -24,7 +24,7 @@ PER_LOOK = 4
 IZHIKEVICH = 5
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def is_late(model):
     """Whether what arrives in a step leaves v alone until the next step."""
     return 1 <= model <= 3
@@ -70,7 +70,7 @@ def end_rests(segments, tile, n_tiles, until, done, state):
             state[STATES[model] - 1, j] = np.float32(max(until[j] - done, 0))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_events(tables, step, tile, n_tiles, size, arriving):
     """Integers that arrive at the tile's neurons in a step; whether there were any."""
     steps = tables.event_steps
@@ -87,7 +87,7 @@ def add_events(tables, step, tile, n_tiles, size, arriving):
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def collect(tile, now, tables, spikes, spike_starts, work):
     """Sum up all input of step ``now``.
 
@@ -134,7 +134,7 @@ def collect(tile, now, tables, spikes, spike_starts, work):
     return row, listed
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def list_fired(fired, eights, first, tile, n_tiles, awake, until, listed):
     """Numbers in the network of a block's neurons that fired, and until when they rest.
 
@@ -155,7 +155,7 @@ def list_fired(fired, eights, first, tile, n_tiles, awake, until, listed):
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def arrive_all(segments, units, tile, n_tiles, arriving, state):
     """Input of all channels to all populations whose voltages it does not touch at once."""
     size = state.shape[1]
@@ -169,7 +169,7 @@ def arrive_all(segments, units, tile, n_tiles, arriving, state):
         arrive_block(model, units[population], size, begin, end, arriving, state)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def arrive_block(model, unit, size, begin, end, arriving, state):
     if is_late(model):
         for channel in range(CHANNELS[model]):
@@ -177,7 +177,7 @@ def arrive_block(model, unit, size, begin, end, arriving, state):
             arrive(slots, unit[channel], state[1 + channel, begin:end])
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def move(tile, elapsed, dense, tables, arriving, state, work, reached):
     """One step of all neurons of a tile; returns how many are listed now.
 
@@ -215,7 +215,7 @@ def move(tile, elapsed, dense, tables, arriving, state, work, reached):
     return reached
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def sampled(tables, now):
     """Row of ``recorded`` for the state after step ``now``; -1 where it is not recorded."""
     after = tables.first_step + now - (tables.offsets.shape[2] - 1) + 1
@@ -224,7 +224,7 @@ def sampled(tables, now):
     return after // tables.every - tables.first_step // tables.every - 1
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def record(tile, n_tiles, done, tables, state, until, recorded):
     """State of the probed neurons of a tile when so many steps of the call are done."""
     for m in range(tables.probes.shape[0]):
@@ -240,7 +240,7 @@ def record(tile, n_tiles, done, tables, state, until, recorded):
                 recorded[m] = np.float32(max(until[j] - np.int32(done), 0))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded, work):
     """Steps ``now``, ``now`` + 1, ... of one tile, up to the next exchange of spikes.
 
@@ -250,7 +250,7 @@ def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded
     n_tiles = work.until.shape[0]
     begin = tables.offsets.shape[2] - 1
     own_state, until = state[tile], work.until[tile]
-    reached = 0
+    reached = np.int64(0)
     for k in range(steps + 1 if tables.late else steps):
         t = now + k
         row, listed = 0, 0
@@ -281,7 +281,7 @@ def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded
                 record(tile, n_tiles, t + 1 - begin, tables, own_state, until, recorded[sample])
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def exchange(listed, counts, taken, steps, now, spikes, spike_starts):
     """Join what the tiles listed, step by step."""
     taken[:] = 0
