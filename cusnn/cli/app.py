@@ -12,13 +12,18 @@ from cusnn.cli.errors import Group
 app = typer.Typer(
     name="cusnn",
     cls=Group,
-    help="Spiking neural networks: simulate published models, see what this machine offers.",
+    help="Spiking neural networks: simulate and validate published models, see what this "
+    "machine offers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 models_app = typer.Typer(help="Simulate a published network.", no_args_is_help=True)
+validate_app = typer.Typer(
+    help="Hold a published network's activity against a reference.", no_args_is_help=True
+)
 app.add_typer(models_app, name="run")
+app.add_typer(validate_app, name="validate")
 
 Debug = Annotated[
     bool, typer.Option("--debug", envvar="CUSNN_DEBUG", help="Show tracebacks of errors.")

@@ -230,7 +230,7 @@ def _run(published: Published, settings: Settings) -> int:
     console = Console(emoji=False)
     check(settings, published.network)
     with results_folder(settings.out, bytes_needed(published, settings)):
-        _announce(console, published, settings)
+        announce(console, published, settings)
         started = time.perf_counter()
         simulation = build(console, published.network, settings)
         run = simulate(console, settings, simulation)
@@ -245,7 +245,8 @@ def _run(published: Published, settings: Settings) -> int:
     return INTERRUPTED if run.interrupted else 0
 
 
-def _announce(console: Console, published: Published, settings: Settings) -> None:
+def announce(console: Console, published: Published, settings: Settings) -> None:
+    """What will run, and what it takes."""
     from cusnn.simulation import default_threads, memory_estimate
 
     network, backend = published.network, settings.backend
