@@ -481,7 +481,6 @@ def test_an_empty_stretch():
         (lambda: Simulation(busy(), threads=0), ValueError, "threads must be an integer of 1"),
         (lambda: Simulation(busy(), threads=True), ValueError, "threads must be an integer"),
         (lambda: Simulation(busy(), threads=1.5), ValueError, "threads must be an integer"),
-        (lambda: Simulation(busy(), backend="cuda"), ValueError, "does not run on CUDA yet"),
         (lambda: Simulation(busy(), backend="gpu"), ValueError, "backend must be one of"),
         (lambda: memory_estimate(busy(), backend="gpu"), ValueError, "backend must be one of"),
     ],

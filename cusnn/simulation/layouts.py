@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cusnn import contract
 from cusnn.ops import network as engine
 from cusnn.simulation.plan import Plan
 
@@ -49,22 +50,46 @@ class Moment(NamedTuple):
     neurons: np.ndarray
 
 
+def has_rings(backend: str) -> bool:
+    """Whether a backend lays networks out in rings."""
+    return backend in contract.OPS["network_advance_rings"].backends
+
+
+def layout(planned: Plan, *, threads: int, backend: str) -> SortedRows | Rings:
+    """A network built as its backend wants it."""
+    kind = Rings if has_rings(backend) else SortedRows
+    return kind(planned, threads=threads, backend=backend)
+
+
+def tiles_for(n_neurons: int, channels: int, threads: int) -> int:
+    """A tile per thread, and none too large."""
+    return max(min(threads, n_neurons), engine.fewest_tiles(n_neurons, channels))
+
+
+def ring_interval(shortest: int, late: bool) -> int:
+    """Steps between exchanges of rings, which can take in the last step's spikes late."""
+    return min(shortest + late, LONGEST_INTERVAL)
+
+
 class SortedRows:
     """Tiles on CPU threads, rows of synapses sorted by delay.
 
     Args:
         planned: tables of the network.
-        seed: of the network.
-        tiles, threads, backend: as for ``ops.network.network_build``.
+        threads, backend: as for ``ops.network.network_build``.
+
+    Attributes:
+        initial: state at the start where ``planned.build`` says it, float32 [S, N].
     """
 
-    def __init__(self, planned: Plan, *, seed: int, tiles: int, threads: int, backend: str):
-        self._planned, self._tiles = planned, tiles
-        self._options = {"seed": seed, "backend": backend, "channels": planned.channels}
+    def __init__(self, planned: Plan, *, threads: int, backend: str):
+        network, channels = planned.network, planned.channels
+        self._planned, self._tiles = planned, tiles_for(network.size, channels, threads)
+        self._options = {"seed": network.seed, "backend": backend, "channels": channels}
         built = engine.network_build(
             planned.build,
-            n_neurons=planned.network.size,
-            tiles=tiles,
+            n_neurons=network.size,
+            tiles=self._tiles,
             longest=planned.longest,
             states=planned.states,
             wide=planned.wide,
@@ -140,10 +165,104 @@ class SortedRows:
             self._spikes = grown
 
 
+class Rings:
+    """Tiles on blocks of a GPU, delay rings in their shared memory.
+
+    Args:
+        planned: tables of the network.
+        threads: of the CPU, not used.
+        backend: as for ``ops.network.network_build_rings``.
+
+    Attributes:
+        initial: as of ``SortedRows``.
+    """
+
+    def __init__(self, planned: Plan, *, threads: int, backend: str):
+        network = planned.network
+        self._planned, self._library = planned, engine.array_library(backend)
+        self._interval = ring_interval(planned.shortest, planned.late)
+        sizes = {
+            "states": planned.states,
+            "channels": planned.channels,
+            "longest": planned.longest,
+        }
+        self._shape = engine.ring_shape(
+            network.size, **sizes, interval=self._interval, wide=planned.wide
+        )
+        built = engine.network_build_rings(
+            self._on_device(planned.build),
+            n_neurons=network.size,
+            shape=self._shape,
+            seed=network.seed,
+            backend=backend,
+            **sizes,
+        )
+        self.initial = on_host(built.initial)
+        names = ("words", "amounts", "row_starts")
+        self._synapses = {name: getattr(built, name) for name in names}
+        self._options = {"seed": network.seed, "backend": backend, "channels": planned.channels}
+
+    def prepare(self, tables: dict[str, np.ndarray]) -> None:
+        """Tables, probes among them, that hold from the next step on."""
+        self._tables = {**self._synapses, **self._on_device(tables)}
+
+    def load(self, moment: Moment) -> None:
+        """Stand at a moment."""
+        self._step = moment.step
+        self._state = self._library.asarray(by_tile(moment.state, self._shape.tiles))
+        keys = moment.steps.astype(np.uint64) << np.uint64(32) | moment.neurons.astype(np.uint64)
+        self._flight = self._library.asarray(keys)
+
+    def moment(self) -> Moment:
+        """Where it stands."""
+        state = by_neuron(on_host(self._state), self._planned.network.size)
+        return Moment(self._step, state, *sorted_spikes(on_host(self._flight)))
+
+    def advance(self, steps: int, every: int, threads: int) -> Stretch:
+        """Do up to so many steps in one launch, and sample the probes every ``every`` steps."""
+        longest, step = self._planned.longest, self._step
+        done, events, spikes, recorded = engine.network_advance_rings(
+            self._tables,
+            self._state,
+            # Added before it is taken away, for keys have no sign.
+            self._flight + _key(longest) - _key(step),
+            steps=steps,
+            room=self._interval * self._planned.network.size + ROOM_FOR_SPIKES,
+            shape=self._shape,
+            first_step=step,
+            interval=self._interval,
+            longest=longest,
+            every=every,
+            **self._options,
+        )
+        keys = self._library.sort(spikes) + _key(step)
+        self._step += done
+        self._flight = self._library.concatenate([self._flight, keys])
+        # The spikes of the last longest-delay steps are all that is in flight.
+        self._flight = self._flight[self._flight >= _key(max(self._step - longest, 0))]
+        return Stretch(done, *_parts(on_host(keys)), events, on_host(recorded))
+
+    def _on_device(self, tables: dict[str, np.ndarray]) -> dict:
+        return {name: self._library.asarray(table) for name, table in tables.items()}
+
+
+def _key(step: int) -> np.uint64:
+    return np.uint64(step << 32)
+
+
+def on_host(array) -> np.ndarray:
+    """The values of an array of any library as a NumPy array."""
+    return array if isinstance(array, np.ndarray) else array.get()
+
+
 def sorted_spikes(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Steps (int64) and neurons (int32) of keys step << 32 | neuron, sorted."""
-    keys = np.sort(keys)
-    return (keys >> 32).astype(np.int64), (keys & 0x7FFFFFFF).astype(np.int32)
+    return _parts(np.sort(keys))
+
+
+def _parts(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    keys = keys.astype(np.int64)
+    return keys >> 32, (keys & 0x7FFFFFFF).astype(np.int32)
 
 
 def by_tile(state: np.ndarray, tiles: int) -> np.ndarray:

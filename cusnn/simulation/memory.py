@@ -7,11 +7,14 @@ from pathlib import Path
 
 from cusnn.network import Network
 from cusnn.ops import network as engine
+from cusnn.simulation.layouts import ROOM_FOR_SPIKES, has_rings, ring_interval, tiles_for
 from cusnn.simulation.pace import checked_threads
-from cusnn.simulation.plan import sizes
+from cusnn.simulation.plan import Sizes, sizes
 
 # Interpreter, libraries and compiled code, and spikes on their way.
 BASE = 250_000_000
+# What a GPU keeps for a process, and the kernels.
+RING_BASE = 100_000_000
 # The reference keeps every synapse in columns of 8 bytes and sorts them.
 REFERENCE_PER_SYNAPSE = 120
 # A list's ends, weight and delay as tables of the build.
@@ -23,6 +26,8 @@ def memory_estimate(
 ) -> int:
     """Bytes that building and running the network take at their peak, before anything is built.
 
+    They are those of the machine's memory, or of the GPU's where that holds the network.
+
     Args:
         network: the description.
         backend, threads: as for ``Simulation``.
@@ -32,28 +37,38 @@ def memory_estimate(
     """
     check_network("memory_estimate", network)
     name = engine.chosen_backend(backend)
-    threads = checked_threads("memory_estimate", network, threads)
-    return _bytes(network, threads, reference=name == "numpy")
+    threads = checked_threads("memory_estimate", network, threads, has_rings(name))
+    return _bytes(network, name, threads)
 
 
-def _bytes(network: Network, threads: int, reference: bool) -> int:
+def _bytes(network: Network, backend: str, threads: int) -> int:
+    """Bytes of the machine, or of the GPU where it holds the network."""
     needed = sizes(network)
-    rows = tiles_for(network, needed.channels, threads) * network.size
+    listed = sum(len(getattr(p.connector, "sources", ())) for p in network.projections)
+    shared = (48 + 8 * needed.states) * network.size + BYTES_PER_LISTED * listed
+    if has_rings(backend):
+        return shared + _ring_bytes(network, needed)
+    reference = backend == "numpy"
+    rows = tiles_for(network.size, needed.channels, threads) * network.size
     per_row = 8 + 4 * (needed.longest + 1) * (3 if reference else 1)
     per_synapse = REFERENCE_PER_SYNAPSE if reference else 8 if needed.wide else 4
-    listed = sum(len(getattr(p.connector, "sources", ())) for p in network.projections)
-    return (
-        BASE
-        + per_synapse * network.n_synapses
-        + BYTES_PER_LISTED * listed
-        + per_row * rows
-        + (48 + 8 * needed.states) * network.size
+    return BASE + shared + per_synapse * network.n_synapses + per_row * rows
+
+
+def _ring_bytes(network: Network, needed: Sizes) -> int:
+    interval = ring_interval(needed.shortest, needed.late)
+    shape = engine.ring_shape(
+        network.size,
+        states=needed.states,
+        channels=needed.channels,
+        longest=needed.longest,
+        interval=interval,
+        wide=needed.wide,
     )
-
-
-def tiles_for(network: Network, channels: int, threads: int) -> int:
-    """A tile per thread, and none too large."""
-    return max(min(threads, network.size), engine.fewest_tiles(network.size, channels))
+    rows = shape.tiles * network.size
+    rings = 0 if shape.resident else 4 * shape.slots * needed.channels * network.size
+    spikes = 8 * (ROOM_FOR_SPIKES + 4 * interval * network.size)
+    return RING_BASE + (8 if shape.wide else 4) * network.n_synapses + 12 * rows + rings + spikes
 
 
 def check_network(owner: str, network) -> None:
@@ -64,17 +79,21 @@ def check_network(owner: str, network) -> None:
 def checked_memory(network: Network, backend: str, threads: int) -> int:
     """Bytes estimated; MemoryError with advice where there are not so many."""
     needed = memory_estimate(network, backend=backend, threads=threads)
-    available = available_bytes()
+    on_device = has_rings(backend)
+    available = engine.free_bytes(backend) if on_device else available_bytes()
     if available is None or needed <= available:
         return needed
     advice = "take a smaller scale, fewer threads or shorter delays"
+    if on_device:
+        advice = "take a smaller scale, or backend numba with the machine's memory"
     if backend == "numpy":
         compiled = memory_estimate(network, backend="numba", threads=threads)
         advice = f"take backend numba, which needs {compiled / 1e9:.2f} GB"
         advice += ", and a smaller scale" if compiled > available else ""
     raise MemoryError(
         f"Simulation: {network.size:,} neurons and {network.n_synapses:,} synapses need "
-        f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are available; {advice}"
+        f"{needed / 1e9:.2f} GB, {available / 1e9:.2f} GB "
+        f"{'are free on the GPU' if on_device else 'are available'}; {advice}"
     )
 
 

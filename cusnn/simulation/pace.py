@@ -6,7 +6,7 @@ import os
 
 # Steps per call of the engine grow until a call takes so long; Ctrl-C and progress wait for it.
 SECONDS_PER_CALL = 0.1
-MOST_STEPS_PER_CALL = 4096
+MOST_STEPS_PER_CALL = 2**14
 CALLS_PER_TRIAL = 20
 NEURONS_PER_THREAD = 2048
 # Threads that anybody may ask for, and threads per core where that is more.
@@ -32,15 +32,17 @@ def most_threads() -> int:
     return max(MANY_THREADS, MANY_PER_CORE * default_threads())
 
 
-def checked_threads(owner: str, network, threads: int | None) -> int:
-    """Number of threads to use."""
+def checked_threads(owner: str, network, threads: int | None, on_device: bool = False) -> int:
+    """Number of threads to use; one where a GPU does the work."""
     if threads is None:
-        return default_threads(network)
+        return 1 if on_device else default_threads(network)
     whole = hasattr(threads, "__index__") and not isinstance(threads, bool)
     if not whole or not 1 <= threads <= most_threads():
         raise ValueError(
             f"{owner}: threads must be an integer of 1 to {most_threads()}, got {threads!r}"
         )
+    if on_device and threads > 1:
+        raise ValueError(f"{owner}: threads are of CPUs, a GPU takes none, got {threads}")
     return int(threads)
 
 

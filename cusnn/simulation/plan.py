@@ -114,8 +114,10 @@ class Sizes(NamedTuple):
     """Those attributes of ``Plan`` that say how much memory is needed."""
 
     longest: int
+    shortest: int
     states: int
     channels: int
+    late: bool
     wide: bool
 
 
@@ -123,10 +125,13 @@ def sizes(network: Network) -> Sizes:
     """What is needed to estimate memory, also of a network that is too large for ``plan``."""
     facts = [MODELS[_model(network, population)] for population in network.populations]
     inputs = [_inputs(network, position) for position in range(len(network.populations))]
+    delays = [delay_table(network, projection) for projection in network.projections]
     return Sizes(
-        longest=_longest(delay_table(network, projection) for projection in network.projections),
+        longest=_longest(delays),
+        shortest=min((table.shortest for table in delays), default=1),
         states=max(rows for rows, _, _ in facts),
         channels=max(number for _, number, _ in facts),
+        late=all(late for _, _, late in facts),
         wide=not all(_fits(parts, LARGEST_NARROW) for pair in inputs for parts in pair),
     )
 

@@ -24,8 +24,8 @@ from cusnn.simulation.checkpoint import (
 )
 from cusnn.simulation.draws import fill_initial
 from cusnn.simulation.interrupts import interrupts_deferred
-from cusnn.simulation.layouts import Moment, SortedRows
-from cusnn.simulation.memory import check_network, check_samples, checked_memory, tiles_for
+from cusnn.simulation.layouts import Moment, has_rings, layout, tiles_for
+from cusnn.simulation.memory import check_network, check_samples, checked_memory
 from cusnn.simulation.pace import Pace, checked_threads
 from cusnn.simulation.plan import Plan, plan
 from cusnn.simulation.record import Record, Recorder
@@ -55,7 +55,7 @@ class Simulation:
 
     Args:
         network: the description.
-        backend: "numba", "numpy" (the slow reference) or None for the default.
+        backend: "numba", "cuda" (a GPU), "numpy" (the slow reference) or None for the default.
         threads: number of threads, and of tiles that the neurons are cut into; None for what
             ``default_threads`` says, or one at times when other programs keep the cores so busy
             that one is faster. The spikes do not depend on it.
@@ -78,6 +78,7 @@ class Simulation:
         ValueError: an unknown backend, more threads than ``most_threads()``, a population or
             variable to record that there is not, or a network that the engine cannot represent.
         MemoryError: the network needs more memory than there is.
+        RuntimeError: backend "cuda", where CuPy or a GPU is missing.
     """
 
     def __init__(
@@ -92,24 +93,18 @@ class Simulation:
     ):
         check_network("Simulation", network)
         self.network, self.backend = network, engine.chosen_backend(backend)
-        self.threads = checked_threads("Simulation", network, threads)
+        on_device = has_rings(self.backend)
+        self.threads = checked_threads("Simulation", network, threads, on_device)
         self._recorder = Recorder(network, record, spikes)
         self._pace = Pace(self.threads, free=threads is None)
         self.memory = checked_memory(network, self.backend, self.threads)
         tell = progress or (lambda share: None)
         tell(0.0)
         self._plan = plan(network)
-        tiles = tiles_for(network, self._plan.channels, self.threads)
-        self.compile_s = _compile(self._plan, tiles, self.threads, self.backend)
+        self.compile_s = _compile(self._plan, self.threads, self.backend)
         tell(0.1)
         started, cpu_started = time.perf_counter(), time.process_time()
-        self._layout = SortedRows(
-            self._plan,
-            seed=network.seed,
-            tiles=tiles,
-            threads=self.threads,
-            backend=self.backend,
-        )
+        self._layout = layout(self._plan, threads=self.threads, backend=self.backend)
         self._initial = fill_initial(network, self._layout.initial)
         self.reset()
         self.build_s = time.perf_counter() - started
@@ -339,15 +334,15 @@ class Simulation:
         )
 
 
-def _compile(planned: Plan, tiles: int, threads: int, backend: str) -> float:
-    """Have what will run compiled, on a network of one neuron; seconds."""
+def _compile(planned: Plan, threads: int, backend: str) -> float:
+    """Have what will run compiled, for one tile or for several, on as many neurons; seconds."""
     started = time.perf_counter()
-    tiles = min(tiles, 2)
-    tiny = plan(Network(Population(1, LIF(input="voltage"), "none")))
+    tiles = min(tiles_for(planned.network.size, planned.channels, threads), 2)
+    tiny = plan(Network(Population(tiles, LIF(input="voltage"), "none")))
     same = {name: getattr(planned, name) for name in ("states", "channels", "wide")}
-    tiny, threads = dataclasses.replace(tiny, **same), min(threads, tiles)
-    layout = SortedRows(tiny, seed=0, tiles=tiles, threads=threads, backend=backend)
-    layout.prepare({**tiny.advance_tables(0), "probes": np.zeros((0, 2), np.int64)})
-    layout.load(Moment(0, layout.initial, np.zeros(0, np.int64), np.zeros(0, np.int32)))
-    layout.advance(1, 1, threads)
+    tiny = dataclasses.replace(tiny, **same)
+    tried = layout(tiny, threads=tiles, backend=backend)
+    tried.prepare({**tiny.advance_tables(0), "probes": np.zeros((0, 2), np.int64)})
+    tried.load(Moment(0, tried.initial, np.zeros(0, np.int64), np.zeros(0, np.int32)))
+    tried.advance(1, 1, min(threads, tiles))
     return time.perf_counter() - started
