@@ -23,10 +23,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import machine, measure, micro, peers
+from benchmarks import gpu_microcircuit, machine, measure, micro, peers
 from benchmarks.cases import CASES
 from benchmarks.machine import ROOT
 from benchmarks.measure import Target
+from cusnn.ops import network as engine
 
 PART_S = 530.0  # a part ends within nine minutes
 BAD = ("failed", "not run")
@@ -264,10 +265,18 @@ def time_peer(report: Report, peer: peers.Peer, where: Target, budget: float) ->
         )
 
 
-def microcircuit(report: Report) -> None:
-    """The cortical microcircuit on the GPU."""
-    reason = "the network engine has no CUDA backend"
-    report.add("microcircuit", "not available", reason=f"not available yet: {reason}")
+def microcircuit(report: Report, **options) -> None:
+    """The cortical microcircuit: spikes as on the CPU, then time and energy at full density."""
+    try:
+        engine.chosen_backend("cuda")
+    except ValueError as error:
+        report.add("microcircuit", "not available", reason=f"not available yet: {error}")
+        return
+    for name, function in gpu_microcircuit.items(**options):
+        report.attempt(name, function)
+        if name == gpu_microcircuit.COMPARED and report.items[-1]["status"] != "passed":
+            report.add("times", "not run", reason="no time of a run that differs from the CPU's")
+            return
 
 
 PARTS: dict[str, Callable[[Report], None]] = {

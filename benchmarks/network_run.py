@@ -28,11 +28,12 @@ def run_cusnn(network, task: dict) -> dict:
 
     # Libraries, compiled code and threads, as they are for any network.
     small = models.microcircuit(0.01)
-    compiling = Simulation(small, threads=task["threads"])
+    options = {"threads": task["threads"], "backend": task.get("backend")}
+    compiling = Simulation(small, **options)
     compiling.run(1.0)
-    base, base_estimate = peak_memory_bytes(), memory_estimate(small, threads=task["threads"])
+    base, base_estimate = peak_memory_bytes(), memory_estimate(small, **options)
     started = time.perf_counter()
-    simulation = Simulation(network, threads=task["threads"])
+    simulation = Simulation(network, **options)
     built = time.perf_counter() - started
     simulation.run(task["warmup_ms"])
     started = time.perf_counter()
@@ -144,7 +145,7 @@ def run(task: dict) -> dict:
     Args:
         task: "simulator", "row", "seed", "threads" (None: the simulator's own choice),
             "warmup_ms", "time_ms", "record", and for Brian 2 "folder"; "scale" in place of "row"
-            for the microcircuit with Poisson drive.
+            for the microcircuit with Poisson drive; "backend" of cusnn if not the default.
     """
     network = described(task)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None

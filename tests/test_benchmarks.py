@@ -5,6 +5,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from benchmarks import (  # noqa: E402
     cpu,
     every_kernel,
     gpu,
+    gpu_microcircuit,
     machine,
     measure,
     micro,
@@ -368,10 +370,14 @@ def test_every_kernel_reaches_every_instantiation(monkeypatch):
 
 
 @pytest.mark.usefixtures("without_gpu")
-def test_part_microcircuit_says_what_is_missing(tmp_path):
+def test_part_microcircuit_says_what_is_missing(tmp_path, monkeypatch):
+    def refuse(name):
+        raise ValueError(f"no {name} here")
+
+    monkeypatch.setattr(gpu.engine, "chosen_backend", refuse)
     assert gpu.run_part("microcircuit", tmp_path) == "not available"
     (item,) = written(tmp_path, "microcircuit")["items"]
-    assert "no CUDA backend" in item["reason"]
+    assert item["reason"] == "not available yet: no cuda here"
 
 
 @pytest.mark.usefixtures("without_gpu")
@@ -488,3 +494,134 @@ def test_machine_outside_of_git(tmp_path, monkeypatch):
     assert machine.commit() == {"commit": "0123abc", "dirty": None}
     monkeypatch.delenv("CUSNN_COMMIT")
     assert machine.commit() == {"commit": None, "dirty": None}
+
+
+# ------------------------------------------------------------------ the microcircuit on a GPU
+
+
+class FakeSimulation:
+    """Ten spikes a second of model time, 1,000 events each; a GPU that is 50 times real time."""
+
+    build_s = 0.5
+    lost: str | None = None  # the exchange that loses a spike
+
+    def __init__(self, network, backend, exchange=None, recorded=True):
+        self.exchange, self.recorded = exchange, recorded
+
+    def run(self, duration):
+        n = round(duration / 100.0) - (self.exchange is not None and self.exchange == self.lost)
+        steps = np.arange(n) if self.recorded else np.zeros(0, np.int64)
+        FakeSimulation.clock += 0.02 * duration / 1000.0
+        return SimpleNamespace(steps=steps, neurons=steps, events=1000 * n)
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch):
+    """A backend that is there, a clock that runs move on, 100 W of power."""
+    monkeypatch.setattr(gpu.engine, "chosen_backend", lambda name: name)
+    monkeypatch.setattr(FakeSimulation, "clock", 0.0, raising=False)
+    monkeypatch.setattr(FakeSimulation, "lost", None)
+    clock = SimpleNamespace(
+        perf_counter=lambda: FakeSimulation.clock,
+        sleep=lambda s: setattr(FakeSimulation, "clock", FakeSimulation.clock + s),
+    )
+    monkeypatch.setattr(gpu_microcircuit, "time", clock)
+    return {"scale": 0.01, "make": FakeSimulation, "energy": lambda: 100.0 * FakeSimulation.clock}
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_part_microcircuit_times_all_forms(tmp_path, fake_gpu):
+    assert gpu.run_part("microcircuit", tmp_path, **fake_gpu) == "passed"
+    items = {item["name"]: item for item in written(tmp_path, "microcircuit")["items"]}
+    assert len(items) == 1 + 1 + 2 * 2 * 2
+    assert items[gpu_microcircuit.COMPARED]["spikes"]["dc barrier"] == 2
+    assert items["idle"]["value"] == pytest.approx(100.0)
+    item = items["poisson, mailbox, with recording"]
+    assert item["value"] == pytest.approx(0.02)
+    # Three seconds of wall time at 50 times real time are longer than the most, 100 s.
+    assert item["model_ms"] == gpu_microcircuit.MOST_MS
+    assert (item["spikes_recorded"], item["synaptic_events"]) == (1000, 1_000_000)
+    # 2 s at 100 W for a million events.
+    assert item["nj_per_event"] == pytest.approx(200_000.0)
+    assert items["dc, barrier, without recording"]["spikes_recorded"] == 0
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_part_microcircuit_without_a_counter_of_energy(tmp_path, fake_gpu):
+    assert gpu.run_part("microcircuit", tmp_path, **fake_gpu | {"energy": lambda: None}) == "passed"
+    items = {item["name"]: item for item in written(tmp_path, "microcircuit")["items"]}
+    assert items["idle"]["status"] == "not available"
+    assert "joules" not in items["dc, mailbox, with recording"]
+    assert items["dc, mailbox, with recording"]["energy"] == "not counted here"
+
+
+@pytest.mark.usefixtures("without_gpu")
+@pytest.mark.parametrize("exchange", gpu_microcircuit.EXCHANGES)
+def test_part_microcircuit_times_nothing_that_differs(tmp_path, fake_gpu, monkeypatch, exchange):
+    monkeypatch.setattr(FakeSimulation, "lost", exchange)
+    assert gpu.run_part("microcircuit", tmp_path, **fake_gpu) == "failed"
+    compared, times = written(tmp_path, "microcircuit")["items"]
+    assert f"dc, {exchange}: spikes differ" in compared["error"]
+    assert times["status"] == "not run"
+
+
+def test_exchange_reaches_the_engine(monkeypatch):
+    """With an engine that notes how it is called, in place of the GPU's."""
+    called = []
+
+    class Noting:
+        build_s = 0.0
+
+        def __init__(self, network, *, backend, spikes):
+            assert (backend, spikes) == ("cuda", ())
+
+        def run(self, duration):
+            gpu_microcircuit.engine.network_advance_rings(steps=7)
+
+    monkeypatch.setattr(gpu_microcircuit, "Simulation", Noting)
+    monkeypatch.setattr(
+        gpu_microcircuit.engine,
+        "network_advance_rings",
+        lambda **settings: called.append(settings),
+        raising=False,
+    )
+    for exchange in gpu_microcircuit.EXCHANGES:
+        gpu_microcircuit.Exchanged(None, "cuda", exchange, recorded=False).run(1.0)
+    assert called == [{"steps": 7, "exchange": "mailbox"}, {"steps": 7, "exchange": "barrier"}]
+
+
+@pytest.mark.parametrize("broken", ["library", "init", "counter"])
+def test_energy_is_none_where_nothing_counts_it(monkeypatch, broken):
+    library = SimpleNamespace(
+        nvmlInit_v2=lambda: 1 if broken == "init" else 0,
+        nvmlDeviceGetHandleByPciBusId_v2=lambda bus, device: 0,
+        nvmlDeviceGetTotalEnergyConsumption=lambda device, value: 3,
+    )
+
+    def load(name):
+        if broken == "library":
+            raise OSError("there is no such file")
+        return library
+
+    monkeypatch.setattr(gpu_microcircuit.ctypes, "CDLL", load)
+    monkeypatch.setattr(gpu_microcircuit, "_bus", lambda: "0000:01:00.0")
+    assert gpu_microcircuit.nvml_energy()() is None
+
+
+def test_energy_in_joules(monkeypatch):
+    def read(device, value):
+        value._obj.value = 12_345
+        return 0
+
+    def find(bus, device):
+        assert bus == b"0000:01:00.0"
+        return 0
+
+    library = SimpleNamespace(
+        nvmlInit_v2=lambda: 0,
+        nvmlDeviceGetHandleByPciBusId_v2=find,
+        nvmlDeviceGetTotalEnergyConsumption=read,
+    )
+    monkeypatch.setattr(gpu_microcircuit.ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(gpu_microcircuit, "_bus", lambda: "0000:01:00.0")
+    assert gpu_microcircuit.nvml_energy()() == 12.345
