@@ -92,7 +92,7 @@ def add_counts(words, levels, weight, arriving):
 
 @njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_poisson(stimuli, levels, seed, step, tile, n_tiles, size, random, arriving):
-    """Add counts times weights for the four steps that share their random words.
+    """Add counts times weights for the steps from ``step`` on that share its random words.
 
     Levels are thresholds with their highest bit flipped and are compared with such words as signed
     numbers, which vector units do in one instruction. ``arriving`` is int32 [4, slots], with
@@ -109,6 +109,6 @@ def add_poisson(stimuli, levels, seed, step, tile, n_tiles, size, random, arrivi
             draw_words(
                 np.uint64(seed), np.uint64(stream), at * n_tiles + tile, n_tiles, block, words
             )
-            for q in range(STEPS_PER_DRAW):
+            for q in range(step & 3, STEPS_PER_DRAW):
                 slots = arriving[q, channel * size + at : channel * size + at + n]
                 add_counts(words[q], table, np.int32(weight), slots)
