@@ -526,8 +526,8 @@ def test_errors():
         engine.network_build(
             crowd.build, n_neurons=2 * 65_536 + 1, tiles=2, longest=1, states=3, seed=1
         )
-    for interval in (0, planned.longest + 1):
-        with pytest.raises(ValueError, match="interval must be 1 to 22"):
+    for interval in (0, planned.longest + 2):
+        with pytest.raises(ValueError, match="interval must be 1 to 23"):
             Tiled(net).run(3, interval=interval)
     tiled = Tiled(net)
     with pytest.raises(ValueError, match="must hold the 22 steps before the first"):

@@ -190,7 +190,9 @@ def network_advance(
             spike_starts[j + 1]]``, int64 [T + 1]; the first D + 1 are filled in.
         seed: as for ``network_build``.
         first_step: number of the first step.
-        interval: steps between exchanges of spikes, at most the shortest delay.
+        interval: steps between exchanges of spikes, at most the shortest delay, or one more where
+            all models are CubaLIF, CubaDualLIF or CobaLIF, in which what arrives moves the
+            voltage one step later.
         channels: as for ``network_build``.
         every: steps between records of the probes, after each step t with (t + 1) % every = 0.
         threads, backend: as for ``network_build``.
@@ -205,8 +207,8 @@ def network_advance(
     op = contract.OPS["network_advance"]
     arrays = {**tables, "state": state, "spikes": spikes, "spike_starts": spike_starts}
     sizes = contract.check(op, {"A": 2}, **arrays)
-    if not 1 <= interval <= sizes["D"]:
-        raise ValueError(f"{op.name}: interval must be 1 to {sizes['D']}, got {interval}")
+    if not 1 <= interval <= sizes["D"] + 1:
+        raise ValueError(f"{op.name}: interval must be 1 to {sizes['D'] + 1}, got {interval}")
     if sizes["T"] < sizes["D"]:
         raise ValueError(
             f"{op.name}: spike_starts must hold the {sizes['D']} steps before the first, "

@@ -66,8 +66,8 @@ def tiles_for(n_neurons: int, channels: int, threads: int) -> int:
     return max(min(threads, n_neurons), engine.fewest_tiles(n_neurons, channels))
 
 
-def ring_interval(shortest: int, late: bool) -> int:
-    """Steps between exchanges of rings, which can take in the last step's spikes late."""
+def interval_of(shortest: int, late: bool) -> int:
+    """Steps between exchanges of spikes; one more where input moves voltages a step later."""
     return min(shortest + late, LONGEST_INTERVAL)
 
 
@@ -99,7 +99,7 @@ class SortedRows:
         self.initial = built.initial
         names = ("words", "amounts", "row_starts", "offsets")
         self._synapses = {name: getattr(built, name) for name in names}
-        self._interval = min(planned.shortest, LONGEST_INTERVAL)
+        self._interval = interval_of(planned.shortest, planned.late)
 
     def prepare(self, tables: dict[str, np.ndarray]) -> None:
         """Tables, probes among them, that hold from the next step on."""
@@ -180,7 +180,7 @@ class Rings:
     def __init__(self, planned: Plan, *, threads: int, backend: str):
         network = planned.network
         self._planned, self._library = planned, engine.array_library(backend)
-        self._interval = ring_interval(planned.shortest, planned.late)
+        self._interval = interval_of(planned.shortest, planned.late)
         sizes = {
             "states": planned.states,
             "channels": planned.channels,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cusnn.network import Network
 from cusnn.ops import network as engine
-from cusnn.simulation.layouts import ROOM_FOR_SPIKES, has_rings, ring_interval, tiles_for
+from cusnn.simulation.layouts import ROOM_FOR_SPIKES, has_rings, interval_of, tiles_for
 from cusnn.simulation.pace import checked_threads
 from cusnn.simulation.plan import Sizes, sizes
 
@@ -56,7 +56,7 @@ def _bytes(network: Network, backend: str, threads: int) -> int:
 
 
 def _ring_bytes(network: Network, needed: Sizes) -> int:
-    interval = ring_interval(needed.shortest, needed.late)
+    interval = interval_of(needed.shortest, needed.late)
     shape = engine.ring_shape(
         network.size,
         states=needed.states,
