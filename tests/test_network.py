@@ -369,6 +369,19 @@ def test_any_change_shows(change):
     assert len(net.digest()) == 64
 
 
+def test_shapes_show():
+    """One entry per synapse, and one per pair: the same bytes."""
+    one, two = (
+        network(Projection("A", "B", AllToAll(), weights, 1.0))
+        for weights in (np.arange(24.0), np.arange(24.0).reshape(6, 4))
+    )
+    assert one != two
+    assert one.digest() != two.digest()
+    np.testing.assert_array_equal(
+        plan(one).build["listed_weights"], plan(two).build["listed_weights"]
+    )
+
+
 def test_files_that_are_none(tmp_path):
     path = tmp_path / "net.npz"
     with pytest.raises(FileNotFoundError):

@@ -40,6 +40,7 @@ def every_rule(seed=5):
     )
     random = np.random.default_rng(1)
     square = random.uniform(1.0, 5.0, (7, 7))
+    clipped = ClippedNormal(2.0, 1.0, low=1.5, high=2.25)
     spread = ClippedNormal(0.8, 0.7, low=0.1, high=1.5)
     return Network(
         (
@@ -66,7 +67,7 @@ def every_rule(seed=5):
             Projection("A", "B", FixedInDegree(4, multapses=False), random.normal(1, 1, 20), 0.3),
             Projection("B", "B", FixedOutDegree(6), LogNormal(0.2, 0.3, high=2, negative=True), 1),
             Projection("A", "A", FixedOutDegree(5, autapses=False), 2.0, LogNormal(-1, 0.5, 0.06)),
-            Projection("A", "C", FixedOutDegree(5, multapses=False), 2.0, 0.3),
+            Projection("A", "C", FixedOutDegree(5, multapses=False), clipped, 0.3),
             Projection("A", "A", FixedTotalNumber(40, autapses=False), 2.0, spread),
             Projection("A", "A", FixedTotalNumber(42, autapses=False, multapses=False), 2.0, 0.3),
             Projection("A", "B", FixedTotalNumber(20, multapses=False), Uniform(1, 2), spread),
