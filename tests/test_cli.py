@@ -339,7 +339,7 @@ def test_published_state_of_brunel():
     console = Console(width=100, record=True)
     print_table(console, published, figures)
     text = console.export_text()
-    assert "mean field" in text
+    assert " mean " in text
     assert "5.500" in text
     assert "published: synchronous irregular: the population oscillates" in text
 

@@ -83,7 +83,7 @@ def brunel(settings: Settings, **options) -> Published:
         options={**options, "g": numbers.g, "eta": numbers.eta},
         network=network,
         rates=models.brunel_rates(**options),
-        headers={"mean_field": "mean field", "published": "published"},
+        headers={"mean_field": "mean\nfield", "published": "published"},
         marks={"mean_field": "mean field", "published": "published"},
         expected=models.brunel_state(**options),
     )

@@ -125,7 +125,7 @@ def print_table(console: Console, published: Published, figures: dict) -> None:
     table = Table(title="mean rates in Hz", title_justify="left")
     table.add_column("population", no_wrap=True)
     headers = ["neurons", "rate", *(published.headers[source] for source in sources)]
-    for header in (*headers, "CV of ISI", "synchrony"):
+    for header in (*headers, "CV of\nISI", "syn-\nchrony"):
         table.add_column(header, justify="right")
     for label, row in figures.items():
         rates = [row["rate_hz"], *(row[f"{source}_rate_hz"] for source in sources)]
