@@ -151,13 +151,19 @@ def channel(network: Network, target) -> int:
     """Input channel of a projection or a stimulus: 0, or 1 for inhibition of two-channel neurons.
 
     Raises:
-        ValueError: weights onto conductances that change their sign.
+        ValueError: weights that change their sign without a ``receptor``, or whose sign is not the
+            receptor's where a neuron has one input only.
     """
     population = network.populations[network.index(_label(target))]
-    if MODELS[_model(network, population)][1] == 1:
-        return 0
     receptor = getattr(target, "receptor", None)
     low, high, _ = _weight_range(target)
+    if MODELS[_model(network, population)][1] == 1:
+        if (receptor == "inhibitory" and high > 0) or (receptor == "excitatory" and low < 0):
+            raise ValueError(
+                f"{_owner(target)}: receptor={receptor!r} does not fit weights from {low:g} to "
+                f"{high:g}; this neuron has one input, whose sign is the weight's"
+            )
+        return 0
     if receptor is not None:
         return INHIBITORY if receptor == "inhibitory" else EXCITATORY
     if low < 0 < high:
