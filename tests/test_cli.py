@@ -153,6 +153,17 @@ def test_summary_holds_all_figures(finished):
         assert name in result.output
 
 
+def test_thalamus_has_no_published_rate():
+    published = microcircuit(settings(), scale=0.1, drive="poisson", thalamus=True)
+    empty = Result(np.zeros(0, int), np.zeros(0, int), published.network.slices, 0.1, 0, 200)
+    figures = population_figures(published, Run(empty, False, 0.0, 1.0, 0))
+    assert figures["TC"]["neurons"] == 90
+    assert figures["TC"]["published_rate_hz"] is figures["TC"]["nest_rate_hz"] is None
+    assert figures["L6I"]["nest_rate_hz"] == 7.003
+    assert "thalamic pulse at 700 to 710 ms" in published.about
+    assert published.expected == "rates without the thalamic pulse"
+
+
 def test_synchrony_of_the_table():
     """Every neuron of a population in one step of ten bins: mean 2.1, variance over mean 18.9."""
     network = models.microcircuit(0.01)

@@ -64,6 +64,7 @@ def microcircuit(
         rates=models.microcircuit_rates(scale, drive),
         headers={"published": "published,\nfull size", "nest": f"NEST at\nscale {scale:g}"},
         marks={"published": "published, full size", "nest": "NEST, same scale"},
+        expected="rates without the thalamic pulse" if thalamus else None,
         warning=warning,
     )
 
