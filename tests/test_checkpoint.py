@@ -178,7 +178,9 @@ def test_counts_of_what_is_not_recorded_go_on(whole, tmp_path):
 
 
 def test_reset_of_what_was_loaded(whole, saved):
+    """Also where it stood beyond the last change of its drive."""
     again = Simulation.load(saved[0], backend="numpy", threads=1)
+    again.run(4.0)
     again.reset()
     assert again.step == 0
     same(again.run(STRETCH), whole)
@@ -340,6 +342,7 @@ def test_another_version(saved):
         {"flight_neurons": lambda a: a.astype(np.float32)},
         {"flight_steps": lambda a: a + 62},
         {"flight_steps": lambda a: a[::-1]},
+        {"description": lambda a: a[100:]},
         {"state": lambda a: a[:, 1:]},
         {"state": lambda a: a.astype(np.float64)},
         {"recorded_totals": lambda a: a[1:]},

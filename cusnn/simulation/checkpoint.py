@@ -59,7 +59,10 @@ class Checkpoint:
                 f"Simulation.load: {path} holds no description, for it is too large; pass "
                 f"network=, that of {self.summary}"
             )
-        return Network.load(io.BytesIO(self.description.tobytes()))
+        try:
+            return Network.load(io.BytesIO(self.description.tobytes()))
+        except ValueError as error:
+            raise _damaged(path, "its description cannot be read") from error
 
     def check_network(self, path, network: Network) -> None:
         """ValueError where the file is of another network."""
@@ -73,7 +76,8 @@ class Checkpoint:
         """ValueError where numbers would lead out of the arrays of a network."""
         moment = self.moment
         sound = (
-            moment.state.shape == shape
+            moment.step >= 0
+            and moment.state.shape == shape
             and moment.state.dtype == np.float32
             and moment.steps.shape == moment.neurons.shape
             and _within(moment.steps, max(moment.step - longest, 0), moment.step)
