@@ -770,6 +770,7 @@ def test_every_flag_is_documented(model, own):
     shared = ("time", "warmup", "dt", "seed", "backend", "threads", "out")
     for flag in (*own, *shared, "record", "checkpoint", "resume", "format"):
         assert f"--{flag}" in text
+    assert "or 0 with --resume" in " ".join(text.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,12 @@ from cusnn.cli.summary import picture, print_speed, print_table, summarize
 WARMUP_MS = 100.0
 
 Time = Annotated[float, typer.Option("--time", help="Model time that is measured, ms.")]
-Warmup = Annotated[float, typer.Option(help="Model time before that, left out of all figures, ms.")]
+Warmup = Annotated[
+    float | None,
+    typer.Option(
+        help="Model time before that, left out of all figures, ms; 100, or 0 with --resume."
+    ),
+]
 Dt = Annotated[float, typer.Option(help="Step, ms; at most the shortest delay.")]
 Seed = Annotated[int, typer.Option(help="0 to 2**32 - 1.")]
 Backend = Annotated[
