@@ -306,6 +306,14 @@ def test_progress(whole):
     assert bits(simulation.result()) == bits(whole)
 
 
+def test_progress_of_the_build():
+    shares = []
+    Simulation(busy(), backend="numpy", threads=1, progress=shares.append)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert shares == sorted(shares)
+    assert len(shares) > 2
+
+
 @pytest.fixture
 def short_calls(monkeypatch):
     """Calls of a few steps, and Ctrl-C as in a terminal: a shell's background jobs ignore it."""

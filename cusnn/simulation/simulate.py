@@ -283,8 +283,8 @@ class Simulation:
             tables = self._plan.advance_tables(self.step)
             self._layout.prepare({**tables, "probes": self._recorder.probes})
             changes = self._plan.changes
-            following = changes[bisect.bisect_right(changes, self.step) :]
-            self._valid_until = following[0] if following else math.inf
+            following = bisect.bisect_right(changes, self.step)
+            self._valid_until = changes[following] if following < len(changes) else math.inf
         return self._valid_until - self.step
 
     def _steps(self, name: str, duration: float) -> int:
