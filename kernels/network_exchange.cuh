@@ -140,7 +140,10 @@ struct Mailbox {
     ) {
         const int32 lane = threadIdx.x & 31;
         uint32 waiting = __ballot_sync(FULL_WARP, count > SENT);
-        if (waiting) __threadfence();
+        if (waiting) {
+            __threadfence();
+            __syncwarp();
+        }
         for (; waiting; waiting &= waiting - 1) {
             const int32 from = __ffs(waiting) - 1;
             const int32 spikes = __shfl_sync(FULL_WARP, count, from);

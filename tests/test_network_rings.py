@@ -6,6 +6,7 @@ import pytest
 from conftest import use_emulator
 
 from cusnn.backends.cuda import network as backend
+from cusnn.backends.numpy_ref.normal import exponential, normal_quantile
 from cusnn.network import (
     AllToAll,
     FixedInDegree,
@@ -437,6 +438,18 @@ def test_build_draws_the_synapses_of_the_reference(tiles, wide):
     )
     np.testing.assert_array_equal(built.initial, reference.initial)
     assert (tiles == 40) == (tiles * net.size > backend.SCAN_ROWS)
+
+
+def test_deviates_are_those_of_the_reference():
+    """To the last bit, from the middle to both tails, and where exponents are cut off."""
+    rng = np.random.default_rng(2)
+    p = np.concatenate([rng.random(3000), 2.0 ** -np.arange(2.0, 34.0), 1 - 2.0**-33 * np.ones(1)])
+    x = np.concatenate([rng.normal(0, 3, p.size - 6), [0.0, 700.0, -700.0, 701.0, -1e9, 0.3466]])
+    z, y = np.empty_like(p), np.empty_like(p)
+    probe = emulator.TESTS / "kernels_for_tests" / "normal_probe.cu"
+    emulator.launch(str(probe), "deviates", -(-p.size // 64), 64, (p, x, z, y, np.int32(p.size)))
+    np.testing.assert_array_equal(z, normal_quantile(p))
+    np.testing.assert_array_equal(y, exponential(x))
 
 
 def test_sums_of_many_blocks():
