@@ -15,7 +15,7 @@ from cusnn.network import (
     StepCurrent,
 )
 from cusnn.neurons import LIF, CubaLIF, Relay
-from cusnn.simulation import Record, Result, Simulation, memory, pace
+from cusnn.simulation import Record, Result, Simulation, memory, pace, record
 
 FLAT = LIF(tau_mem=10.0, v_threshold=1e9, input="voltage")
 
@@ -299,6 +299,23 @@ def test_samples_that_do_not_fit(monkeypatch):
     with pytest.raises(MemoryError, match=text):
         simulation.run(1e6)
     assert simulation.step == 0
+
+
+def test_calls_hold_no_more_samples_than_there_is_room_for(whole, monkeypatch):
+    """31 numbers every third step: two samples, six steps."""
+    monkeypatch.setattr(record, "MOST_SAMPLES", 80)
+    chosen = Record("E", "v", neurons=range(31), every=0.3)
+    simulation = Simulation(lively(), backend="numpy", threads=1, record=chosen)
+    advance, lengths = simulation._layout.advance, []
+
+    def spy(steps, *arguments):
+        lengths.append(steps)
+        return advance(steps, *arguments)
+
+    monkeypatch.setattr(simulation._layout, "advance", spy)
+    values = simulation.run(12.0).states["E"]["v"]
+    assert set(lengths) == {6}
+    np.testing.assert_array_equal(values[:, [3, 0]], whole.states["E"]["v"][:, 1:])
 
 
 def test_no_such_variable():

@@ -13,6 +13,9 @@ from cusnn.ops.network import samples
 from cusnn.simulation.layouts import Stretch
 from cusnn.simulation.result import States
 
+# Samples that a call of the engine may give, 64 MB of them.
+MOST_SAMPLES = 2**24
+
 
 @dataclass(frozen=True, eq=False)
 class Record:
@@ -196,6 +199,10 @@ class Recorder:
             np.concatenate([np.zeros(0, np.int32), *self._neurons[begin:]]),
             np.concatenate([empty, *self._samples[begin:]]),
         )
+
+    def most_steps(self) -> int:
+        """Steps of which one call of the engine can hold the samples."""
+        return self.every * max(1, MOST_SAMPLES // max(len(self.probes), 1))
 
     def _states(self, values: np.ndarray, first_step: int, last_step: int) -> dict[str, States]:
         number = np.arange(first_step // self.every + 1, last_step // self.every + 1)

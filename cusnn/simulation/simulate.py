@@ -269,7 +269,7 @@ class Simulation:
         """One call of the engine, for ``most`` steps at most, and its spikes recorded."""
         started, cpu_started = time.perf_counter(), time.process_time()
         steps, threads = self._pace.next_call()
-        steps = min(steps, most, self._prepared())
+        steps = min(steps, most, self._prepared(), self._recorder.most_steps())
         stretch = self._layout.advance(steps, self._recorder.every, threads)
         self._recorder.add(stretch)
         self.step += stretch.n_steps
