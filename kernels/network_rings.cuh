@@ -10,7 +10,14 @@
 #include "network_search.cuh"
 #include "philox.cuh"
 
-enum Model : int32 { LIF_, CUBA_LIF, CUBA_DUAL_LIF, COBA_LIF, ALIF_, IZHIKEVICH };
+enum Model : int32 {
+    MODEL_LIF,
+    MODEL_CUBA_LIF,
+    MODEL_CUBA_DUAL_LIF,
+    MODEL_COBA_LIF,
+    MODEL_ALIF,
+    MODEL_IZHIKEVICH,
+};
 
 constexpr int32 SEGMENT_FIELDS = 7;   // model, reset, rest, first neuron, number, first coefficient,
                                       // whether each neuron has its own
@@ -264,12 +271,15 @@ struct Tile {
     // top of the next step, and where the launch is `ending`, after the last.
     DEVICE void advance(int32 first, int32 steps, bool ending, const Fired& fired, int32 side) const {
         for (int32 l = threadIdx.x; l < neurons; l += blockDim.x) {
-            switch (int32(arrays.segments[int64(kinds[l]) * SEGMENT_FIELDS])) {
-                case LIF_: move<LIF>(l, first, steps, ending, fired, side); break;
-                case CUBA_LIF: move<CubaLIF>(l, first, steps, ending, fired, side); break;
-                case CUBA_DUAL_LIF: move<CubaDualLIF>(l, first, steps, ending, fired, side); break;
-                case COBA_LIF: move<CobaLIF>(l, first, steps, ending, fired, side); break;
-                case ALIF_: move<ALIF>(l, first, steps, ending, fired, side); break;
+            const int64* segment = arrays.segments + int64(kinds[l]) * SEGMENT_FIELDS;
+            switch (int32(segment[0])) {
+                case MODEL_LIF: move<LIF>(l, first, steps, ending, fired, side); break;
+                case MODEL_CUBA_LIF: move<CubaLIF>(l, first, steps, ending, fired, side); break;
+                case MODEL_CUBA_DUAL_LIF:
+                    move<CubaDualLIF>(l, first, steps, ending, fired, side);
+                    break;
+                case MODEL_COBA_LIF: move<CobaLIF>(l, first, steps, ending, fired, side); break;
+                case MODEL_ALIF: move<ALIF>(l, first, steps, ending, fired, side); break;
                 default: move<Izhikevich>(l, first, steps, ending, fired, side);
             }
         }
@@ -294,8 +304,7 @@ struct Tile {
     ) const {
         Neuron neuron = with_numbers<Neuron>(l);
         neuron.load(states + l, sizes.L);
-        const int32 probe =
-            sizes.M ? arrays.first_probes[int64(tile) * sizes.L + l] : -1;
+        const int32 probe = sizes.M ? arrays.first_probes[int64(tile) * sizes.L + l] : -1;
         const float* units = arrays.units + int64(kinds[l]) * 2;
         int32 before = position(first - 1);
         for (int32 step = first; step < first + steps + int32(ending); step++) {

@@ -215,7 +215,7 @@ def mixed_reference():
 @pytest.mark.parametrize(
     ("tiles", "blocks", "threads"), [(1, None, 96), (3, None, 32), (7, 3, 64), (44, 4, 32)]
 )
-def test_mixed(mixed_reference, monkeypatch, exchange, tiles, blocks, threads):
+def test_mixed_emulated(mixed_reference, monkeypatch, exchange, tiles, blocks, threads):
     """One block, a tile per block, and several tiles per block."""
     monkeypatch.setattr(backend, "ADVANCE_BLOCK", threads)
     reference, probes = mixed_reference
@@ -415,8 +415,8 @@ def sorted_words(planned, built, shape):
 
 
 @pytest.mark.parametrize(("tiles", "wide"), [(1, False), (3, True), (40, False)])
-def test_build_draws_the_synapses_of_the_reference(tiles, wide):
-    """In 40 tiles, the rows are so many that several blocks add up their lengths."""
+def test_build_emulated(tiles, wide):
+    """The synapses of the reference; in 40 tiles, several blocks add up the rows' lengths."""
     net = every_rule()
     planned = plan(net)
     reference = engine.network_build(
@@ -518,7 +518,10 @@ def test_errors(mixed_reference):
     ):
         with pytest.raises(ValueError, match=text):
             Rings(reference, 3, **{name: value}).run(5, room=9999)
-    rings.shape = rings.shape._replace(slots=33)
+    kept, rings.shape = rings.shape, rings.shape._replace(wide=True)
+    with pytest.raises(ValueError, match=r"amounts must be given where shape\.wide"):
+        rings.run(5)
+    rings.shape = kept._replace(slots=33)
     with pytest.raises(ValueError, match=r"rings must hold 34 steps .* got 33"):
         rings.run(5)
     rings.shape = rings.shape._replace(slot_bits=4)

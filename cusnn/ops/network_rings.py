@@ -239,6 +239,11 @@ def network_advance_rings(
     arrays = {**tables, "state": state, "flight": flight}
     sizes = contract.check(op, {"A": 2, "X": shape.tiles, "P": 3, "R": room}, **arrays)
     _check_word(op.name, shape, sizes["N"], longest, channels)
+    if shape.wide != (tables.get("amounts") is not None):
+        raise ValueError(
+            f"{op.name}: amounts must be given where shape.wide, and None where not; "
+            f"got shape.wide={shape.wide}"
+        )
     _check_settings(op.name, shape, sizes["N"], interval, longest, steps, room, exchange, blocks)
     sizes["U"] = (first_step + steps) // every - first_step // every
     name, xp = _choose(op.name, arrays, backend)
