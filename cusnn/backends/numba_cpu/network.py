@@ -9,13 +9,19 @@ from cusnn.backends.numba_cpu.network_deliver import GROUPS
 from cusnn.backends.numba_cpu.network_move import MOST_COEFFICIENTS
 from cusnn.backends.numba_cpu.network_poisson import BLOCK as WORDS
 from cusnn.backends.numba_cpu.network_poisson import FLIP, STEPS_PER_DRAW
+from cusnn.backends.numba_cpu.network_prefetch import borrowed
 from cusnn.backends.numba_cpu.network_synapses import (
     accumulate_rows,
     initial_values,
     own_synapses,
     restore_offsets,
 )
-from cusnn.backends.numba_cpu.network_tables import Tables, Work
+from cusnn.backends.numba_cpu.network_tables import (
+    Tables,
+    Work,
+    borrowed_tables,
+    borrowed_work,
+)
 from cusnn.backends.numba_cpu.network_threads import (
     limited_threads,
     regions_are_cheap,
@@ -157,7 +163,7 @@ def network_advance(
         random=np.empty((n_tiles, STEPS_PER_DRAW, WORDS), np.int32),
         groups=np.empty((n_tiles, 2, GROUPS), np.int64),
         fired=fired,
-        eights=fired.view(np.uint64),
+        eights=fired.view(np.uint64).reshape(n_tiles, -1, 4),
         listed=np.empty((n_tiles, interval * size), np.int32),
         counts=np.zeros((n_tiles, interval), np.int64),
         taken=np.zeros(n_tiles, np.int64),
@@ -218,10 +224,17 @@ def advance_serial(tables, state, spikes, spike_starts, recorded, work):
     n_tiles, n_neurons = tables.row_starts.shape
     begin = tables.offsets.shape[2] - 1
     now, steps = begin, 1
+    given, mine = borrowed_tables(tables), borrowed_work(work)
+    flat, sent, starts, kept = (
+        borrowed(state),
+        borrowed(spikes),
+        borrowed(spike_starts),
+        borrowed(recorded),
+    )
     while steps > 0:
-        steps = window(now, tables.interval, n_neurons, spikes, spike_starts)
+        steps = window(now, given.interval, n_neurons, sent, starts)
         for tile in range(n_tiles):
-            advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded, work)
-        exchange(work.listed, work.counts, work.taken, steps, now, spikes, spike_starts)
+            advance_tile(tile, now, steps, given, flat, sent, starts, kept, mine)
+        exchange(mine.listed, mine.counts, mine.taken, steps, now, sent, starts)
         now += steps
     return now - begin

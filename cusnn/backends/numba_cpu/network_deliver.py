@@ -4,33 +4,34 @@ import numpy as np
 from numba import njit
 
 from cusnn.backends.numba_cpu.network_prefetch import prefetch
+from cusnn.backends.numba_cpu.network_tables import INNER
 
 GROUPS, AHEAD = 256, 8
 WORDS_PER_LINE, MOST_LINES = 16, 6
 SLOT, WEIGHT = np.uint32(0xFFFF), np.int32(16)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def prefetch_group(words, begin, end):
     """Ask for the first lines of a group; processors guess the others."""
     for k in range(begin, min(end, begin + MOST_LINES * WORDS_PER_LINE), WORDS_PER_LINE):
         prefetch(words, k)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def add_narrow(words, arriving):
     for k in range(words.size):
         word = words[k]
         arriving[word & SLOT] += np.int32(word) >> WEIGHT
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def add_wide(words, amounts, arriving):
     for k in range(words.size):
         arriving[words[k]] += amounts[k]
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def list_narrow(words, arriving, touched, count):
     """The same, listing slots that held 0; returns how many are listed.
 
@@ -46,7 +47,7 @@ def list_narrow(words, arriving, touched, count):
     return count
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def list_wide(words, amounts, arriving, touched, count):
     for k in range(words.size):
         slot = words[k]
@@ -57,7 +58,7 @@ def list_wide(words, amounts, arriving, touched, count):
     return count
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def add_groups(words, amounts, groups, n_groups, arriving, touched, count):
     """Add the weight of each word of some groups to the sum of its slot.
 
@@ -83,7 +84,7 @@ def add_groups(words, amounts, groups, n_groups, arriving, touched, count):
     return count
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def deliver(
     words,
     amounts,

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
+from cusnn.backends.numba_cpu.network_tables import INNER
 from cusnn.backends.numba_cpu.neuron_steps import (
     COEFFICIENTS,
     ONE,
@@ -52,12 +53,12 @@ def _compiled_numbers_of(c, j):
     return lambda c, j: c
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def resting(until, now):
     return ONE if until > now else ZERO
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def move_lif(v, until, now, arriving, unit, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:5]
@@ -67,7 +68,7 @@ def move_lif(v, until, now, arriving, unit, fired, numbers, reset):
         v[j], _, fired[j] = step_lif(v[j], rest, current, c, reset, ZERO)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def move_alif(v, a, until, now, arriving, unit, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:7]
@@ -77,7 +78,7 @@ def move_alif(v, a, until, now, arriving, unit, fired, numbers, reset):
         v[j], a[j], _, fired[j] = step_alif(v[j], a[j], rest, current, c, reset, ZERO)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def move_izhikevich(v, u, arriving, unit, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:8]
@@ -86,7 +87,7 @@ def move_izhikevich(v, u, arriving, unit, fired, numbers, reset):
         v[j], u[j], _, fired[j] = step_izhikevich(v[j], u[j], ZERO, current, c, reset, ZERO)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def move_cuba(v, i, until, now, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:6]
@@ -94,7 +95,7 @@ def move_cuba(v, i, until, now, fired, numbers, reset):
         v[j], i[j], _, fired[j] = step_cuba(v[j], i[j], rest, ZERO, c, reset, ZERO)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def move_dual(v, exc, inh, until, now, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:8]
@@ -104,7 +105,7 @@ def move_dual(v, exc, inh, until, now, fired, numbers, reset):
         )
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def move_coba(v, exc, inh, until, now, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)
@@ -114,7 +115,7 @@ def move_coba(v, exc, inh, until, now, fired, numbers, reset):
         )
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def move_block(model, reset, now, numbers, begin, end, state, until, arriving, unit, fired):
     """One step of neurons ``begin`` to ``end`` of a tile, all of one population."""
     v, one = state[0, begin:end], state[1, begin:end]
@@ -133,7 +134,7 @@ def move_block(model, reset, now, numbers, begin, end, state, until, arriving, u
         move_izhikevich(v, one, arriving, unit, fired, numbers, reset)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def arrive(arriving, unit, synaptic):
     """Input of a channel to decayed synaptic states.
 
@@ -147,7 +148,7 @@ def arrive(arriving, unit, synaptic):
         synaptic[j] = cut(synaptic[j] + current)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def arrive_listed(touched, arriving, units, size, state):
     """The same at some slots: that of channel c and neuron l goes to row 1 + c of the state."""
     for k in range(touched.size):
@@ -160,7 +161,7 @@ def arrive_listed(touched, arriving, units, size, state):
         state[row, neuron] = cut(state[row, neuron] + current)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def own_numbers(own, begin, end):
     """Eleven coefficients of each neuron, from [11, L]."""
     return (
@@ -178,7 +179,7 @@ def own_numbers(own, begin, end):
     )
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def shared_numbers(coefficients, first):
     """Eleven coefficients from ``first`` on; the last ones of models with fewer mean nothing."""
     last = coefficients.size - 1

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from cusnn.backends.numba_cpu.network_tables import own_range
+from cusnn.backends.numba_cpu.network_tables import INNER, own_range
 
 STEPS_PER_DRAW = 4
 BLOCK = 256
@@ -15,7 +15,7 @@ MASK, HIGH = np.uint64(0xFFFFFFFF), np.uint64(32)
 LOWEST = np.uint64(FLIP)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def draw_words(seed, stream, first, stride, block, random):
     """Philox words of neurons ``first``, ``first`` + ``stride``, ..., highest bits flipped.
 
@@ -34,7 +34,7 @@ def draw_words(seed, stream, first, stride, block, random):
         random[2, j], random[3, j] = np.int32(c2 ^ LOWEST), np.int32(c3 ^ LOWEST)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def bounds(words):
     least, greatest = words[0], words[0]
     for j in range(words.size):
@@ -42,13 +42,13 @@ def bounds(words):
     return least, greatest
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def below(levels, k, end):
     """The largest word that does not reach level k; of none beyond the end, any word."""
     return np.int32(levels[k] - np.int32(1)) if k < end else NEVER
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def add_reached(words, low, high, count, weight, arriving):
     """Add ``weight`` times (``count`` + how many of eight levels each word reaches)."""
     b0, b1, b2, b3 = low
@@ -60,7 +60,7 @@ def add_reached(words, low, high, count, weight, arriving):
         arriving[j] += np.int32(n + m + count) * weight
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def add_counts(words, levels, weight, arriving):
     """Add ``weight`` times the number of levels that each word reaches.
 
@@ -90,9 +90,9 @@ def add_counts(words, levels, weight, arriving):
         count = np.int32(0)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def add_poisson(stimuli, levels, seed, step, tile, n_tiles, size, random, arriving):
-    """Add counts times weights for the steps from ``step`` on that share its random words.
+    """Add counts times weights for the four steps that share their random words.
 
     Levels are thresholds with their highest bit flipped and are compared with such words as signed
     numbers, which vector units do in one instruction. ``arriving`` is int32 [4, slots], with
@@ -109,6 +109,6 @@ def add_poisson(stimuli, levels, seed, step, tile, n_tiles, size, random, arrivi
             draw_words(
                 np.uint64(seed), np.uint64(stream), at * n_tiles + tile, n_tiles, block, words
             )
-            for q in range(step & 3, STEPS_PER_DRAW):
+            for q in range(STEPS_PER_DRAW):
                 slots = arriving[q, channel * size + at : channel * size + at + n]
                 add_counts(words[q], table, np.int32(weight), slots)

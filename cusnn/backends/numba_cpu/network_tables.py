@@ -5,6 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from cusnn.backends.numba_cpu.network_prefetch import borrowed
+
+# Of functions that only compiled ones call: wrappers for Python take as long to compile.
+INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 
 class Tables(NamedTuple):
     """What a call only reads.
@@ -52,7 +57,7 @@ class Work(NamedTuple):
         random: random words, int32 [X, 4, 256].
         groups: begins and ends of groups of words, int64 [X, 2, 256].
         fired, eights: who fired of a block of neurons, uint8 [X, 1024], and the same memory as
-            uint64 [X, 128].
+            uint64 [X, 32, 4].
         listed: who fired since the last exchange, int32 [X, interval L].
         counts: how many in each step, int64 [X, interval].
         taken: how many of them are exchanged, int64 [X].
@@ -73,7 +78,53 @@ class Work(NamedTuple):
     events: np.ndarray
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def own_range(first, size, tile, n_tiles):
     """Numbers within a tile of the neurons ``first`` to ``first`` + ``size`` - 1 that it owns."""
     return (first - tile + n_tiles - 1) // n_tiles, (first + size - tile + n_tiles - 1) // n_tiles
+
+
+@njit(**INNER)
+def borrowed_tables(tables):
+    """The same with arrays that nobody counts."""
+    return Tables(
+        borrowed(tables.words),
+        borrowed(tables.amounts),
+        borrowed(tables.row_starts),
+        borrowed(tables.offsets),
+        borrowed(tables.segments),
+        borrowed(tables.coefficients),
+        borrowed(tables.units),
+        borrowed(tables.stimuli),
+        borrowed(tables.levels),
+        borrowed(tables.event_steps),
+        borrowed(tables.event_neurons),
+        borrowed(tables.event_amounts),
+        borrowed(tables.event_channels),
+        borrowed(tables.probes),
+        borrowed(tables.slot_units),
+        tables.seed,
+        tables.first_step,
+        tables.interval,
+        tables.every,
+        tables.late,
+    )
+
+
+@njit(**INNER)
+def borrowed_work(work):
+    """The same with arrays that nobody counts."""
+    return Work(
+        borrowed(work.own),
+        borrowed(work.until),
+        borrowed(work.arriving),
+        borrowed(work.touched),
+        borrowed(work.random),
+        borrowed(work.groups),
+        borrowed(work.fired),
+        borrowed(work.eights),
+        borrowed(work.listed),
+        borrowed(work.counts),
+        borrowed(work.taken),
+        borrowed(work.events),
+    )

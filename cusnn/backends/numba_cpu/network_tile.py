@@ -16,15 +16,14 @@ from cusnn.backends.numba_cpu.network_move import (
     shared_numbers,
 )
 from cusnn.backends.numba_cpu.network_poisson import add_poisson
-from cusnn.backends.numba_cpu.network_tables import own_range
+from cusnn.backends.numba_cpu.network_tables import INNER, own_range
 from cusnn.backends.numba_cpu.neuron_steps import CHANNELS, COEFFICIENTS, STATES
 
 BLOCK = 1024
-PER_LOOK = 4
 IZHIKEVICH = 5
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def is_late(model):
     """Whether what arrives in a step leaves v alone until the next step."""
     return 1 <= model <= 3
@@ -70,24 +69,20 @@ def end_rests(segments, tile, n_tiles, until, done, state):
             state[STATES[model] - 1, j] = np.float32(max(until[j] - done, 0))
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def add_events(tables, step, tile, n_tiles, size, arriving):
+@njit(**INNER)
+def add_events(steps, neurons, amounts, channels, step, tile, n_tiles, size, arriving):
     """Integers that arrive at the tile's neurons in a step; whether there were any."""
-    steps = tables.event_steps
-    first = np.searchsorted(steps, step)
     found = False
-    for k in range(first, steps.size):
+    for k in range(np.searchsorted(steps, step), steps.size):
         if steps[k] != step:
             break
-        neuron = tables.event_neurons[k]
-        if neuron % n_tiles == tile:
-            slot = tables.event_channels[k] * size + neuron // n_tiles
-            arriving[slot] += tables.event_amounts[k]
+        if neurons[k] % n_tiles == tile:
+            arriving[channels[k] * size + neurons[k] // n_tiles] += amounts[k]
             found = True
     return found
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(inline="always", **INNER)
 def collect(tile, now, tables, spikes, spike_starts, work):
     """Sum up all input of step ``now``.
 
@@ -112,10 +107,21 @@ def collect(tile, now, tables, spikes, spike_starts, work):
             work.random[tile],
             arriving,
         )
+        arriving[:row] = 0  # of steps before the call
     arriving = work.arriving[tile, row]
     dense = rows > 1 or not tables.late
     if tables.event_steps.size > 0:
-        dense |= add_events(tables, step, tile, n_tiles, size, arriving)
+        dense |= add_events(
+            tables.event_steps,
+            tables.event_neurons,
+            tables.event_amounts,
+            tables.event_channels,
+            step,
+            tile,
+            n_tiles,
+            size,
+            arriving,
+        )
     events, listed = deliver(
         tables.words,
         tables.amounts,
@@ -134,20 +140,21 @@ def collect(tile, now, tables, spikes, spike_starts, work):
     return row, listed
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def list_fired(fired, eights, first, tile, n_tiles, awake, until, listed):
     """Numbers in the network of a block's neurons that fired, and until when they rest.
 
     Neurons are passed over by 32; ``fired`` is that much longer than ``until``.
     """
     n = until.size
-    for j in range(n, -(-n // (8 * PER_LOOK)) * 8 * PER_LOOK):
+    looks = -(-n // 32)
+    for j in range(n, 32 * looks):
         fired[j] = 0
     count = 0
-    for k in range(0, -(-n // 8), PER_LOOK):
-        if eights[k] | eights[k + 1] | eights[k + 2] | eights[k + 3] == 0:
+    for k in range(looks):
+        if eights[k, 0] | eights[k, 1] | eights[k, 2] | eights[k, 3] == 0:
             continue
-        for j in range(8 * k, 8 * (k + PER_LOOK)):
+        for j in range(32 * k, 32 * k + 32):
             if fired[j]:
                 until[j] = awake
                 listed[count] = (first + j) * n_tiles + tile
@@ -155,7 +162,7 @@ def list_fired(fired, eights, first, tile, n_tiles, awake, until, listed):
     return count
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def arrive_all(segments, units, tile, n_tiles, arriving, state):
     """Input of all channels to all populations whose voltages it does not touch at once."""
     size = state.shape[1]
@@ -169,7 +176,7 @@ def arrive_all(segments, units, tile, n_tiles, arriving, state):
         arrive_block(model, units[population], size, begin, end, arriving, state)
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def arrive_block(model, unit, size, begin, end, arriving, state):
     if is_late(model):
         for channel in range(CHANNELS[model]):
@@ -177,7 +184,7 @@ def arrive_block(model, unit, size, begin, end, arriving, state):
             arrive(slots, unit[channel], state[1 + channel, begin:end])
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(inline="always", **INNER)
 def move(tile, elapsed, dense, tables, arriving, state, work, reached):
     """One step of all neurons of a tile; returns how many are listed now.
 
@@ -215,7 +222,7 @@ def move(tile, elapsed, dense, tables, arriving, state, work, reached):
     return reached
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(inline="always", **INNER)
 def sampled(tables, now):
     """Row of ``recorded`` for the state after step ``now``; -1 where it is not recorded."""
     after = tables.first_step + now - (tables.offsets.shape[2] - 1) + 1
@@ -224,23 +231,23 @@ def sampled(tables, now):
     return after // tables.every - tables.first_step // tables.every - 1
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def record(tile, n_tiles, done, tables, state, until, recorded):
+@njit(**INNER)
+def record(tile, n_tiles, done, probes, segments, state, until, recorded):
     """State of the probed neurons of a tile when so many steps of the call are done."""
-    for m in range(tables.probes.shape[0]):
-        neuron, row = tables.probes[m, 0], tables.probes[m, 1]
+    for m in range(probes.shape[0]):
+        neuron, row = probes[m, 0], probes[m, 1]
         if neuron % n_tiles != tile:
             continue
         j = neuron // n_tiles
         recorded[m] = state[row, j]
-        for population in range(tables.segments.shape[0]):
-            first = tables.segments[population, 3]
-            last_row = STATES[tables.segments[population, 0]] - 1
-            if row == last_row and first <= neuron < first + tables.segments[population, 4]:
+        for population in range(segments.shape[0]):
+            first, size = segments[population, 3], segments[population, 4]
+            last_row = STATES[segments[population, 0]] - 1
+            if row == last_row and first <= neuron < first + size:
                 recorded[m] = np.float32(max(until[j] - np.int32(done), 0))
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded, work):
     """Steps ``now``, ``now`` + 1, ... of one tile, up to the next exchange of spikes.
 
@@ -268,7 +275,16 @@ def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded
                 arrive_all(tables.segments, tables.units, tile, n_tiles, arriving, own_state)
                 listed = 0
             if sample >= 0:
-                record(tile, n_tiles, t - begin, tables, own_state, until, recorded[sample])
+                record(
+                    tile,
+                    n_tiles,
+                    t - begin,
+                    tables.probes,
+                    tables.segments,
+                    own_state,
+                    until,
+                    recorded[sample],
+                )
         if k == steps:
             break
         arriving = work.arriving[tile, row]
@@ -278,10 +294,19 @@ def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded
         if not tables.late:
             sample = sampled(tables, t)
             if sample >= 0:
-                record(tile, n_tiles, t + 1 - begin, tables, own_state, until, recorded[sample])
+                record(
+                    tile,
+                    n_tiles,
+                    t + 1 - begin,
+                    tables.probes,
+                    tables.segments,
+                    own_state,
+                    until,
+                    recorded[sample],
+                )
 
 
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(**INNER)
 def exchange(listed, counts, taken, steps, now, spikes, spike_starts):
     """Join what the tiles listed, step by step."""
     taken[:] = 0
