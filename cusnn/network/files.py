@@ -105,7 +105,8 @@ def _umask() -> int:
 def load(path, network: type):
     """The network in a file, as an object of class ``network``."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # np.load leaves a file open that it cannot read.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             header, expected = json.loads(str(file["header"])), str(file["digest"])
             names = sorted((n for n in file.files if n.startswith("array_")), key=_number)
             arrays = [file[name] for name in names]
