@@ -19,11 +19,11 @@ enum Model : int32 {
     MODEL_IZHIKEVICH,
 };
 
-constexpr int32 SEGMENT_FIELDS = 7;   // model, reset, rest, first neuron, number, first coefficient,
-                                      // whether each neuron has its own
-constexpr int32 STIMULUS_FIELDS = 7;  // first neuron, number, stream, weight, first threshold,
-                                      // number of thresholds, channel
-constexpr int32 ROWS = 4;             // rows of synapses that a warp reads at once
+// Model, reset, rest, first neuron, number, first coefficient, whether each neuron has its own.
+constexpr int32 SEGMENT_FIELDS = 7;
+// First neuron, number, stream, weight, first threshold, number of thresholds, channel.
+constexpr int32 STIMULUS_FIELDS = 7;
+constexpr int32 ROWS = 4;  // rows of synapses that a warp reads at once
 
 // Passed by value. Steps are counted from the first step of the launch where nothing else is said.
 struct RingSizes {
@@ -62,8 +62,8 @@ struct RingArrays {
     const int32* __restrict__ next_probes;
 };
 
-constexpr int32 PACKET = 4;           // words of a packet: a header and spikes
-constexpr int32 SENT = PACKET - 1;    // spikes that go with the packet
+constexpr int32 PACKET = 4;         // words of a packet: a header and spikes
+constexpr int32 SENT = PACKET - 1;  // spikes that go with the packet
 
 // Spikes of a block in a window, (step << 32 | neuron): the first few in shared memory, the others
 // in global memory. Windows alternate between two sides.
@@ -159,8 +159,8 @@ struct Tile {
         for (int32 i = threadIdx.x; i < cells; i += blockDim.x) kept[i] = sums[i];
     }
 
-    // Poisson input of the steps `from` to `to`, by all threads, each for its own neurons; `to` ends
-    // a block of four steps, which share their random words.
+    // Poisson input of the steps `from` to `to`, by all threads, each for its own neurons; `to`
+    // ends a block of four steps, which share their random words.
     DEVICE void drive(int32 from, int32 to) const {
         if (sizes.I == 0 || from == to) return;
         for (int32 l = threadIdx.x; l < neurons; l += blockDim.x) {
@@ -269,7 +269,9 @@ struct Tile {
 
     // Moves all neurons from step `first` on by `steps` steps. What arrives late is taken in at the
     // top of the next step, and where the launch is `ending`, after the last.
-    DEVICE void advance(int32 first, int32 steps, bool ending, const Fired& fired, int32 side) const {
+    DEVICE void advance(
+        int32 first, int32 steps, bool ending, const Fired& fired, int32 side
+    ) const {
         for (int32 l = threadIdx.x; l < neurons; l += blockDim.x) {
             const int64* segment = arrays.segments + int64(kinds[l]) * SEGMENT_FIELDS;
             switch (int32(segment[0])) {
