@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numba import njit, prange
 
-from cusnn.backends.numba_cpu.network_deliver import GROUPS
+from cusnn.backends.numba_cpu.network_deliver import GROUPS, SPARSE
 from cusnn.backends.numba_cpu.network_move import MOST_COEFFICIENTS
 from cusnn.backends.numba_cpu.network_poisson import BLOCK as WORDS
 from cusnn.backends.numba_cpu.network_poisson import FLIP, STEPS_PER_DRAW
@@ -159,7 +159,7 @@ def network_advance(
         own=np.empty((n_tiles, MOST_COEFFICIENTS, size if per_neuron else 0), np.float32),
         until=np.zeros((n_tiles, size), np.int32),
         arriving=np.zeros((n_tiles, STEPS_PER_DRAW if len(stimuli) else 1, channels * size), "i4"),
-        touched=np.empty((n_tiles, channels * size // 4 + 1), np.int32),
+        touched=np.empty((n_tiles, channels * size // SPARSE + 1), np.int32),
         random=np.empty((n_tiles, STEPS_PER_DRAW, WORDS), np.int32),
         groups=np.empty((n_tiles, 2, GROUPS), np.int64),
         fired=fired,

@@ -8,6 +8,8 @@ from cusnn.backends.numba_cpu.network_tables import INNER
 
 GROUPS, AHEAD = 256, 8
 WORDS_PER_LINE, MOST_LINES = 16, 6
+# Slots per listed one at which looking at all of them in a row takes as long.
+SPARSE = 16
 SLOT, WEIGHT = np.uint32(0xFFFF), np.int32(16)
 
 

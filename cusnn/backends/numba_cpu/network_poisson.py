@@ -16,22 +16,22 @@ LOWEST = np.uint64(FLIP)
 
 
 @njit(**INNER)
-def draw_words(seed, stream, first, stride, block, random):
+def draw_words(seed, stream, first, stride, block, zeroth, one, two, three):
     """Philox words of neurons ``first``, ``first`` + ``stride``, ..., highest bits flipped.
 
     Every counter stays in 64 bits, of which only the low half counts: vector units multiply the
     low halves of 64-bit lanes.
     """
     low, high = block & MASK, block >> HIGH
-    for j in range(random.shape[1]):
+    for j in range(zeroth.size):
         c0, c1, c2, c3 = np.uint64(first + j * stride), np.uint64(0), low, high
         k0, k1 = seed, stream
         for _ in range(10):
             p0, p1 = (c0 & MASK) * M0, (c2 & MASK) * M1
             c0, c1, c2, c3 = (p1 >> HIGH) ^ c1 ^ k0, p1, (p0 >> HIGH) ^ c3 ^ k1, p0
             k0, k1 = (k0 + W0) & MASK, (k1 + W1) & MASK
-        random[0, j], random[1, j] = np.int32(c0 ^ LOWEST), np.int32(c1 ^ LOWEST)
-        random[2, j], random[3, j] = np.int32(c2 ^ LOWEST), np.int32(c3 ^ LOWEST)
+        zeroth[j], one[j] = np.int32(c0 ^ LOWEST), np.int32(c1 ^ LOWEST)
+        two[j], three[j] = np.int32(c2 ^ LOWEST), np.int32(c3 ^ LOWEST)
 
 
 @njit(**INNER)
@@ -105,10 +105,17 @@ def add_poisson(stimuli, levels, seed, step, tile, n_tiles, size, random, arrivi
         begin, end = own_range(first, number, tile, n_tiles)
         for at in range(begin, end, BLOCK):
             n = min(BLOCK, end - at)
-            words = random[:, :n]
             draw_words(
-                np.uint64(seed), np.uint64(stream), at * n_tiles + tile, n_tiles, block, words
+                np.uint64(seed),
+                np.uint64(stream),
+                at * n_tiles + tile,
+                n_tiles,
+                block,
+                random[0, :n],
+                random[1, :n],
+                random[2, :n],
+                random[3, :n],
             )
             for q in range(STEPS_PER_DRAW):
                 slots = arriving[q, channel * size + at : channel * size + at + n]
-                add_counts(words[q], table, np.int32(weight), slots)
+                add_counts(random[q, :n], table, np.int32(weight), slots)
