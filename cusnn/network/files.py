@@ -106,7 +106,8 @@ def load(path, network: type):
     """The network in a file, as an object of class ``network``."""
     try:
         # np.load leaves a file open that it cannot read.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        opened = contextlib.nullcontext(path) if hasattr(path, "read") else open(path, "rb")
+        with opened as stream, np.load(stream, allow_pickle=False) as file:
             header, expected = json.loads(str(file["header"])), str(file["digest"])
             names = sorted((n for n in file.files if n.startswith("array_")), key=_number)
             arrays = [file[name] for name in names]
