@@ -1,5 +1,7 @@
 """The engine's second operation against brute force: every step, every bit."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from by_hand import build, unpacked, words_by_hand
@@ -7,6 +9,8 @@ from scipy import stats
 
 import cusnn
 from cusnn import dispatch
+from cusnn.backends.numpy_ref.neuron import COEFFICIENTS, MODELS, STATES
+from cusnn.backends.numpy_ref.neuron import step as reference_step
 from cusnn.network import (
     AllToAll,
     FixedInDegree,
@@ -18,9 +22,10 @@ from cusnn.network import (
     PoissonInput,
     Population,
     Projection,
+    SpikeTimes,
     Uniform,
 )
-from cusnn.neurons import LIF, CubaLIF
+from cusnn.neurons import ALIF, LIF, CobaLIF, CubaLIF, Izhikevich, Relay
 from cusnn.ops import network as engine
 from cusnn.simulation.plan import plan
 
@@ -67,17 +72,15 @@ class Dense:
     def __init__(self, net, initial):
         self.net, self.planned = net, plan(net)
         self.tables = self.planned.advance_tables(0)
-        scales = [
-            scale
-            for (scale, _), p in zip(self.planned.scales, net.populations, strict=True)
-            for _ in range(p.size)
-        ]
-        self.unit = [np.float32(1.0 / scale) for scale in scales]
+        pairs = zip(self.planned.scales, net.populations, strict=True)
+        scales = [pair for pair, p in pairs for _ in range(p.size)]
+        self.unit = [[np.float32(1.0 / scale) for scale in pair] for pair in scales]
         self.out = [[] for _ in range(net.size)]
         _, tables = build(net)
         for _, source, delay, target, weight in unpacked(net, tables, 1):
-            self.out[source].append((delay, target, weight))
-        self.ring = np.zeros((self.planned.longest + 1, net.size), object)
+            channel, weight = (1, weight[1]) if isinstance(weight, tuple) else (0, weight)
+            self.out[source].append((delay, channel, target, weight))
+        self.ring = np.zeros((self.planned.longest + 1, 2, net.size), object)
         self.state = initial.copy()
         self.coefficients = []
         for p in net.populations:
@@ -87,37 +90,46 @@ class Dense:
                 self.coefficients.append((numbers.model, numbers, values[:, j]))
         self.step = self.events = 0
 
-    def poisson(self, neuron):
-        total = 0
-        for position, stimulus in enumerate(self.net.stimuli):
-            part = self.net.slices[stimulus.population]
-            if part.start <= neuron < part.stop:
-                words = words_by_hand(self.net.seed, 3 << 24 | position, neuron, self.step // 4)
-                row = self.tables["stimuli"][position]
-                table = self.tables["thresholds"][row[4] : row[4] + row[5]]
-                count = sum(words[self.step % 4] >= int(threshold) for threshold in table)
-                total += count * int(row[3])
-        return total
+    def add_poisson(self, now):
+        for row in self.tables["stimuli"]:
+            first, size, stream, weight, lowest, count, channel = row.tolist()
+            table = [int(level) for level in self.tables["thresholds"][lowest : lowest + count]]
+            assert stream >> 24 == 3
+            for neuron in range(first, first + size):
+                words = words_by_hand(self.net.seed, stream, neuron, self.step // 4)
+                reached = sum(words[self.step % 4] >= level for level in table)
+                now[channel, neuron] += reached * weight
+
+    def add_events(self, now):
+        names = ("event_steps", "event_neurons", "event_amounts", "event_channels")
+        columns = (self.tables[name].tolist() for name in names)
+        for step, neuron, amount, channel in zip(*columns, strict=True):
+            if step == self.step:
+                now[channel, neuron] += amount
 
     def advance(self):
         slots = self.ring.shape[0]
         now = self.ring[self.step % slots].copy()
         self.ring[self.step % slots] = 0
+        self.add_poisson(now)
+        self.add_events(now)
+        assert np.abs(now).max() < 2**31
         fired = []
         for neuron in range(self.net.size):
-            integer = now[neuron] + self.poisson(neuron)
-            assert abs(integer) < 2**31
-            current = np.float32(integer) * self.unit[neuron]
-            if self.move(neuron, current):
+            integers = zip(now[:, neuron], self.unit[neuron], strict=True)
+            currents = [np.float32(integer) * unit for integer, unit in integers]
+            if self.move(neuron, *currents):
                 fired.append(neuron)
         for source in fired:
-            for delay, target, weight in self.out[source]:
-                self.ring[(self.step + delay) % slots, target] += weight
+            for delay, channel, target, weight in self.out[source]:
+                self.ring[(self.step + delay) % slots, channel, target] += weight
         self.step += 1
         return fired
 
-    def move(self, neuron, current):
+    def move(self, neuron, current, inhibition):
         model, numbers, c = self.coefficients[neuron]
+        if model not in ("LIF", "CubaLIF"):
+            return self.move_by_reference(neuron, current, inhibition)
         last = 2 if model == "CubaLIF" else 1
         v, i, rest = self.state[[0, 1, last], neuron]
         if model == "CubaLIF":
@@ -137,6 +149,19 @@ class Dense:
             v_pre = (v_reset, v_pre - (v_threshold - v_reset), v_pre)[numbers.reset]
         self.state[: last + 1, neuron] = (v_pre, i, rest) if last == 2 else (v_pre, rest)
         return spiked
+
+    def move_by_reference(self, neuron, current, inhibition):
+        model, numbers, c = self.coefficients[neuron]
+        one = SimpleNamespace(
+            model=model,
+            reset=numbers.reset,
+            refractory_steps=numbers.refractory_steps,
+            values=c[:, None],
+        )
+        state = self.state[: STATES[MODELS.index(model)], neuron : neuron + 1]
+        assert c.size == COEFFICIENTS[MODELS.index(model)]
+        done = reference_step(state, np.array([current]), one, np.array([inhibition]))
+        return bool(done.spiked[0])
 
 
 class Tiled:
@@ -165,8 +190,8 @@ class Tiled:
         self.history = [[] for _ in range(self.planned.longest)]
         self.step = self.events = 0
 
-    def run(self, steps, interval=None, room=None):
-        """Who fired in each step, sorted."""
+    def run(self, steps, interval=None, room=None, every=1):
+        """Who fired in each step, sorted; ``recorded`` has the samples of this run."""
         interval = self.planned.shortest if interval is None else interval
         longest = self.planned.longest
         before = self.history[-longest:]
@@ -174,13 +199,14 @@ class Tiled:
         starts[1 : longest + 1] = np.cumsum([len(fired) for fired in before])
         spikes = np.full(starts[longest] + (room or steps * self.net.size), -1, np.int32)
         spikes[: starts[longest]] = [neuron for fired in before for neuron in fired]
-        done, events, _ = engine.network_advance(
+        done, events, self.recorded = engine.network_advance(
             self.tables,
             self.state,
             spikes,
             starts,
             first_step=self.step,
             interval=interval,
+            every=every,
             channels=self.planned.channels,
             **self.options,
         )
@@ -269,7 +295,81 @@ def never():
     )
 
 
-NETWORKS = {"mixed": soft_and_none, "late": late, "always": always, "never": never}
+def zoo():
+    """All models, resets and channels, wide weights, spike times, numbers for all and for each."""
+    rng = np.random.default_rng(2)
+    given = {"tau_syn": 2.0, "tau_syn_inh": 4.0, "i_offset": 420.0}
+    own = rng.uniform(-54, -50, 9)
+    adapts = {"v_threshold": 1.0, "jump": 0.2, "tau_adaptation": 20.0, "input": "voltage"}
+    jumps = {"i_offset": 14.0, "input": "voltage"}
+    populations = (
+        Population(5, Relay(), "in"),
+        Population(8, CubaLIF(**given), "dual", v=Normal(-56.0, 4.0)),
+        Population(9, CubaLIF(**given, v_threshold=own, reset="soft"), "duals", v=-53.0),
+        Population(7, CobaLIF(i_offset=170.0), "coba", v=Normal(-55.0, 3.0)),
+        Population(6, CobaLIF(i_offset=170.0, tau_exc=rng.uniform(2, 5, 6)), "cobas", v=-56.0),
+        Population(6, ALIF(**adapts, v_leak=1.4), "alif", v=Uniform(0.0, 1.2)),
+        Population(5, ALIF(**adapts, v_leak=1.5, reset="soft", r=rng.random(5)), "alifs", v=0.3),
+        Population(7, Izhikevich(**jumps), "izhikevich", v=Uniform(-45.0, -35.0)),
+        Population(4, Izhikevich(**jumps, a=rng.uniform(0.02, 0.1, 4)), "fast", v=-40.0),
+        Population(6, CubaLIF(i_offset=520.0, v_leak=rng.uniform(-66, -64, 6)), "cuba", v=-51.0),
+    )
+    short, broad = Uniform(0.1, 0.6), Uniform(0.1, 4.3)
+    projections = (
+        Projection("in", "dual", AllToAll(), Normal(300.0, 100.0, low=0.0), short),
+        Projection("dual", "duals", FixedInDegree(4), Normal(150.0, 40.0, low=0.0), broad),
+        Projection("duals", "dual", FixedInDegree(3), Normal(-200.0, 60.0, high=0.0), broad),
+        Projection("duals", "dual", FixedInDegree(2), 0.1, short, receptor="inhibitory"),
+        Projection("in", "coba", AllToAll(), Uniform(1.0, 6.0), short),
+        Projection("coba", "cobas", FixedInDegree(3), 4.0, broad),
+        Projection("cobas", "coba", FixedInDegree(3), -9.0, broad),
+        Projection("coba", "alif", FixedInDegree(2), 0.2, short),
+        Projection("alif", "alifs", FixedTotalNumber(40), Normal(0.0, 0.3), broad),
+        Projection("alifs", "izhikevich", FixedInDegree(3), 1.5, short),
+        Projection("izhikevich", "fast", FixedInDegree(3), -2.0, broad),
+        Projection("fast", "cuba", AllToAll(), 130.0, 0.1),
+        Projection("cuba", "in", FixedTotalNumber(3), 1.0, short),
+    )
+    stimuli = (
+        SpikeTimes("in", [0, 3, 3, 4, 1], [0.0, 0.4, 0.4, 2.5, 6.0], 1.0),
+        PoissonInput("dual", 8.0, 1500, 40.0),
+        PoissonInput("dual", 8.0, 500, -60.0),
+        SpikeTimes("cobas", [5, 0, 1, 1], [0.3, 0.3, 4.9, 5.0], 9.0),
+        PoissonInput("cobas", 20.0, 100, -3.0),
+        PoissonInput("fast", 10.0, 100, 1.0),
+    )
+    return Network(populations, projections, stimuli, seed=9)
+
+
+def sparse():
+    """Two channels, few synapses, narrow weights: a step touches few neurons, or one twice."""
+    given = {"tau_syn": 5.0, "tau_syn_inh": 10.0, "tau_mem": 20.0, "i_offset": 600.0}
+    cobas = CobaLIF(i_offset=150.0)
+    return Network(
+        (
+            Population(150, CubaLIF(**given), "E", v=Normal(-56.0, 4.0)),
+            Population(60, cobas, "C", v=Normal(-55.0, 3.0)),
+        ),
+        (
+            Projection("E", "E", FixedInDegree(1), Uniform(20.0, 60.0), Uniform(0.1, 0.3)),
+            Projection("C", "E", FixedInDegree(1), Uniform(-60.0, -20.0), Uniform(0.1, 0.3)),
+            Projection("E", "E", FixedTotalNumber(40), 50.0, 0.2, receptor="inhibitory"),
+            Projection("E", "C", FixedInDegree(1), 3.0, Uniform(0.1, 0.3)),
+            Projection("C", "C", FixedInDegree(1), -3.0, 0.1),
+        ),
+        (SpikeTimes("C", [3, 59], [0.5, 0.5], 20.0),),
+        seed=3,
+    )
+
+
+NETWORKS = {
+    "mixed": soft_and_none,
+    "late": late,
+    "always": always,
+    "never": never,
+    "zoo": zoo,
+    "sparse": sparse,
+}
 
 
 @pytest.fixture(params=NETWORKS)
@@ -327,7 +427,13 @@ def test_the_networks_of_this_file_do_what_they_say():
     fired = {name: sum(map(len, Tiled(make()).run(60))) for name, make in NETWORKS.items()}
     assert fired["never"] == 0
     assert fired["always"] == 60 * 61
-    assert min(fired["mixed"], fired["late"]) > 30
+    assert min(fired["mixed"], fired["late"], fired["sparse"]) > 30
+    net = zoo()
+    parts = Tiled(net).run(100)
+    for label, part in net.slices.items():
+        assert any(part.start <= g < part.stop for fired in parts for g in fired), label
+    assert [plan(one).wide for one in (net, sparse())] == [True, False]
+    assert [plan(one).late for one in (net, sparse())] == [False, True]
 
 
 @pytest.mark.parametrize("chunks", [(1,) * 70, (69, 1), (3, 5, 62), (0, 70)], ids=len)
@@ -375,7 +481,7 @@ def test_stops_before_an_interval_that_might_overflow():
     assert tiled.step % 8 == 0
 
 
-@pytest.mark.parametrize("tiles", [1, 2, 3, 5])
+@pytest.mark.parametrize("tiles", [1, 2, 3, 7])
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_numba_gives_the_reference_bits(net, tiles, threads):
     expected = Tiled(net)
@@ -383,6 +489,35 @@ def test_numba_gives_the_reference_bits(net, tiles, threads):
     assert found.run(80) == expected.run(80)
     np.testing.assert_array_equal(found.flat_state(), expected.flat_state())
     assert found.events == expected.events
+
+
+@pytest.mark.parametrize("name", ["zoo", "sparse", "mixed"])
+def test_probes_see_the_state_after_each_sampled_step(engine_backend, name):
+    """All rows of all neurons, those that models do not use among them; calls of any length."""
+    stepped = Tiled(NETWORKS[name]())
+    tiled = Tiled(stepped.net, 3, 2, engine_backend)
+    rows, neurons = np.indices((tiled.planned.states, tiled.net.size)).reshape(2, -1)
+    tiled.tables["probes"] = np.stack([neurons, rows], axis=1)
+    interval = tiled.planned.shortest + tiled.planned.late
+    for steps in (7, 1, 22):
+        expected = []
+        for _ in range(steps):
+            stepped.run(1)
+            if stepped.step % 3 == 0:
+                expected.append(stepped.flat_state().flatten())
+        tiled.run(steps, interval, every=3)
+        assert tiled.recorded.shape == (len(expected), neurons.size)
+        np.testing.assert_array_equal(tiled.recorded, np.reshape(expected, (-1, neurons.size)))
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 7])
+def test_late_networks_exchange_once_more_rarely(tiles):
+    """Delays from one step on, spikes exchanged every two; stretches end anywhere."""
+    expected, found = Tiled(sparse()), Tiled(sparse(), tiles, 2, "numba")
+    for steps in (1, 2, 41, 30):
+        assert found.run(steps, interval=2) == expected.run(steps)
+        np.testing.assert_array_equal(found.flat_state(), expected.flat_state())
+    assert found.events == expected.events > 100
 
 
 def test_events_are_words_that_arrived(engine_backend):
