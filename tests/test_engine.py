@@ -309,7 +309,7 @@ def zoo():
         Population(7, CobaLIF(i_offset=170.0), "coba", v=Normal(-55.0, 3.0)),
         Population(6, CobaLIF(i_offset=170.0, tau_exc=rng.uniform(2, 5, 6)), "cobas", v=-56.0),
         Population(6, ALIF(**adapts, v_leak=1.4), "alif", v=Uniform(0.0, 1.2)),
-        Population(5, ALIF(**adapts, v_leak=1.5, reset="soft", r=rng.random(5)), "alifs", v=0.3),
+        Population(5, ALIF(**adapts, v_leak=2.0, reset="soft", r=rng.random(5)), "alifs", v=0.8),
         Population(7, Izhikevich(**jumps), "izhikevich", v=Uniform(-45.0, -35.0)),
         Population(4, Izhikevich(**jumps, a=rng.uniform(0.02, 0.1, 4)), "fast", v=-40.0),
         Population(6, CubaLIF(i_offset=520.0, v_leak=rng.uniform(-66, -64, 6)), "cuba", v=-51.0),
