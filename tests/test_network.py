@@ -40,6 +40,7 @@ from cusnn.simulation.plan import plan
 
 PAIR = (Population(6, CubaLIF(), "A"), Population(4, CubaLIF(), "B"))
 JUMPS = LIF(input="voltage")
+NEVER = 1.7976931348623157e308  # NEST's default stop, ms
 
 
 def network(*projections, populations=PAIR, stimuli=(), dt=0.1):
@@ -542,6 +543,12 @@ def test_extent(value, low, high, size):
             PoissonInput("A", RateProfile([0.2, 0.5, 0.9], [1, 2, 3]), 1, 1.0, None, 0.4, 0.9),
             [(0, 0.0), (4, 1.0), (5, 2.0), (9, 0.0)],
         ),
+        (PoissonInput("A", 8.0, 1, 1.0, start=0.3, stop=NEVER), [(0, 0.0), (3, 8.0), (2**62, 0.0)]),
+        (PoissonInput("A", 8.0, 1, 1.0, start=1e300, stop=NEVER), [(0, 0.0)]),
+        (
+            PoissonInput("A", RateProfile([0.0, 1e18, NEVER], [1, 2, 3]), 1, 1.0),
+            [(0, 1.0), (2**62, 3.0)],
+        ),
     ],
 )
 def test_pieces_of_a_rate(stimulus, pieces):
@@ -557,6 +564,28 @@ def test_times_are_rounded_up_to_steps():
     spikes = SpikeTimes("A", 0, times, 1.0)
     assert spikes.steps(0.1).tolist() == [0, 0, 0, 1, 1, 2, 1233, 1234]
     assert spikes.neurons.tolist() == [0] * 8
+
+
+def test_times_that_no_run_reaches():
+    both = ConstantCurrent("A", 5.0, 0.3, NEVER)
+    assert both.steps(0.1).tolist() == [3, 2**62]
+    assert StepCurrent("A", [0.0, 1e300], [1, 2]).steps(0.1).tolist() == [0, 2**62]
+    assert SpikeTimes("A", 0, [0.1, 9e17, NEVER], 1.0).steps(0.1).tolist() == [0, *2 * [2**62 - 1]]
+
+
+@pytest.mark.parametrize("stop", [None, 2.0, NEVER])
+def test_stimuli_without_an_end_play(stop):
+    """The current and the rate of the first step, for a stop that comes later or never."""
+    stimuli = (
+        PoissonInput("A", 8000.0, 1, 1.0, stop=stop),
+        ConstantCurrent("B", 250.0, stop=stop),
+    )
+    tables = plan(network(stimuli=stimuli)).advance_tables(0)
+    assert tables["stimuli"][0, 5] > 0
+    drive = CubaLIF.coefficient_names.index("drive")
+    expected = CubaLIF(i_offset=250.0).coefficients(0.1).values[drive, 0]
+    at = tables["segments"][1, 5] + drive
+    assert tables["coefficients"][at] == expected
 
 
 LINK = FixedTotalNumber(5)
@@ -617,6 +646,27 @@ LINK = FixedTotalNumber(5)
             "give either v or initial",
         ),
         (lambda: Population(2, CubaLIF(), "A", initial=3), TypeError, "initial must be a dict"),
+        (
+            lambda: Population(2, CobaLIF(), "A", initial={"g_exc": -1.0}),
+            ValueError,
+            "Population 'A': g_exc must not be negative, got -1 nS",
+        ),
+        (
+            lambda: Population(2, CobaLIF(), "A", initial={"g_inh": np.array([1.0, -2.0])}),
+            ValueError,
+            "g_inh must not be negative, got -2 nS",
+        ),
+        (
+            lambda: Population(2, CobaLIF(), "A", initial={"g_inh": Normal(1.0, 1.0)}),
+            ValueError,
+            "g_inh must not be negative, got -5.7 nS; give a distribution low=0",
+        ),
+        (lambda: Population(2, CubaLIF(), "A", v=[1j, 2]), TypeError, "v must be numbers"),
+        (lambda: Population(2, CubaLIF(), "A", v=["1", 2]), TypeError, "v must be numbers"),
+        (lambda: Population(2, CubaLIF(), "A", v=np.complex64(1)), TypeError, "v must be a number"),
+        (lambda: FixedProbability("0.1"), TypeError, "p must be a number, got '0.1'"),
+        (lambda: Projection("A", "B", LINK, True, 1.0), TypeError, "weight must be a number"),
+        (lambda: Projection("A", "B", LINK, np.True_, 1.0), TypeError, "weight must be a number"),
         (lambda: Normal("x", 1.0), TypeError, "Normal: mean must be a number, got 'x'"),
         (lambda: ClippedNormal(0.0, 1.0, 2.0, 1.0), ValueError, "low must not exceed high"),
         (lambda: ClippedNormal(0.0, -1.0), ValueError, "ClippedNormal: sd must not be negative"),

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cusnn.network.distributions import Normal, distribution
+from cusnn.network.distributions import Normal, distribution, extent
 from cusnn.network.values import ByValue, whole
 from cusnn.neurons import MODELS
 
 RESTING = "refractory"
+CONDUCTANCES = ("g_exc", "g_inh")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,8 @@ class Population(ByValue):
     Raises:
         TypeError: a neuron of another kind.
         ValueError: a size below 1, state variables that the neuron has not, arrays of another
-            length, or a neuron that takes currents: an impulse of one step has no effect on it
-            that would not change with dt.
+            length, conductances that are or may be drawn negative, or a neuron that takes
+            currents: an impulse of one step has no effect on it that would not change with dt.
     """
 
     size: int
@@ -54,6 +55,11 @@ class Population(ByValue):
                 raise ValueError(
                     f"{self.owner}: {name} has {value.size} entries, the population has "
                     f"{self.size} neurons"
+                )
+            if name in CONDUCTANCES and extent(value)[0] < 0:
+                raise ValueError(
+                    f"{self.owner}: {name} must not be negative, got {extent(value)[0]:g} nS; "
+                    f"give a distribution low=0"
                 )
         self._set(v=values.pop("v", None), initial=tuple(values.items()))
 

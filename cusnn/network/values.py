@@ -7,10 +7,15 @@ from dataclasses import fields
 
 import numpy as np
 
+# What stands for all later steps: runs end before it, and it and sums with it are int64.
+LAST_STEP = 2**62
+
 
 def finite(owner: str, name: str, value) -> float:
     """A finite float; raises TypeError or ValueError for anything else."""
     try:
+        if np.asarray(value).dtype.kind not in "iufO":
+            raise TypeError  # float() takes text, truth values and half of complex numbers
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{owner}: {name} must be a number, got {value!r}") from None
@@ -39,7 +44,10 @@ def truth(owner: str, name: str, value) -> bool:
 def numbers(owner: str, name: str, value, axes: tuple[int, ...] = (1,)) -> np.ndarray:
     """A read-only copy as finite float64; raises TypeError or ValueError for anything else."""
     try:
-        array = np.array(value, dtype=np.float64, order="C")
+        given = np.asarray(value)
+        if given.dtype.kind not in "biuf":
+            raise TypeError
+        array = np.array(given, dtype=np.float64, order="C")
     except (TypeError, ValueError):
         raise TypeError(f"{owner}: {name} must be numbers, got {value!r}") from None
     if array.ndim not in axes:
@@ -92,8 +100,12 @@ def _hashable(value):
 
 
 def first_step(time, dt: float):
-    """First step that begins at ``time`` (ms) or later; rounding errors are forgiven."""
-    exact = np.asarray(time, np.float64) / dt
+    """First step that begins at ``time`` (ms) or later; rounding errors are forgiven.
+
+    Times beyond ``LAST_STEP``, as NEST's default ``stop`` of 1.797e308 ms, count as that step.
+    """
+    with np.errstate(over="ignore"):
+        exact = np.minimum(np.asarray(time, np.float64) / dt, LAST_STEP)
     nearest = np.rint(exact)
     close = np.abs(exact - nearest) <= 1e-6
     return np.where(close, nearest, np.ceil(exact)).astype(np.int64)
