@@ -7,6 +7,7 @@ from cusnn.backends.numpy_ref import neuron as reference
 from cusnn.network import (
     AllToAll,
     ConstantCurrent,
+    FromList,
     Network,
     Normal,
     PoissonInput,
@@ -18,6 +19,7 @@ from cusnn.network import (
     Uniform,
 )
 from cusnn.neurons import LIF, CobaLIF, CubaLIF, Relay
+from cusnn.simulation import memory
 from cusnn.simulation.plan import MODELS, plan
 
 ONE, TWO, CONDUCTANCE = CubaLIF(), CubaLIF(tau_syn=5.0, tau_syn_inh=10.0), CobaLIF()
@@ -82,6 +84,69 @@ def test_unequal_weights_get_wide_words():
     too_far = [Projection("A", "B", AllToAll(), weight, 0.1) for weight in (1.0, 1e9)]
     with pytest.raises(ValueError, match="weights of 1 get only"):
         plan(Network(network.populations, too_far))
+
+
+EMPTY = SpikeTimes("B", [], [], 3.0)
+
+
+@pytest.mark.parametrize("stimulus", [EMPTY, PoissonInput("B", 0.0, 1, 1e300)], ids=type)
+def test_what_never_arrives_has_no_size(stimulus):
+    """Alone, and beside what does arrive."""
+    alone = Network(Population(2, ONE, "B"), (), stimulus)
+    tables = plan(alone).advance_tables(0)
+    assert tables["event_steps"].size == 0
+    assert not tables["stimuli"][:, 3].any()
+    beside = joined(ONE, 5.0, stimuli=(stimulus,))
+    assert plan(beside).scales == plan(joined(ONE, 5.0)).scales
+
+
+@pytest.mark.parametrize(
+    ("weight", "text"),
+    [
+        (1e-300, "weights of 1e-300 are too small, they must reach 3.5e-18; scale them"),
+        (-1e-30, "weights of 1e-30 are too small"),
+        (1e300, r"weights of 1e\+300 are too large"),
+        (1e308, r"weights of 1e\+308 are too large"),
+    ],
+)
+def test_weights_out_of_range(weight, text):
+    """3 * 1e308 is infinite, and so are 32 bits divided by 1e-300."""
+    with pytest.raises(ValueError, match=text):
+        plan(joined(ONE, weight))
+    assert plan(joined(ONE, 4e-18)).scales[1][0] == 2.0**64
+
+
+def listed(weights):
+    weights = np.asarray(weights, float)
+    pairs = FromList(np.arange(weights.size), np.arange(weights.size), weights)
+    populations = (Population(weights.size, Relay(), "A"), Population(weights.size, ONE, "B"))
+    return Network(populations, (Projection("A", "B", pairs, 1.0, 0.1),))
+
+
+def test_small_listed_weights_get_wide_words_before_they_are_lost():
+    assert not plan(listed([1.0, 0.0, -1e-4])).wide
+    planned = plan(listed([1.0, 0.0, -1e-6]))
+    assert planned.wide
+    assert memory.sizes(planned.network).wide
+    assert 1e-6 * planned.scales[1][0] > 64
+
+
+def test_listed_weights_that_become_0_are_told():
+    """Twelve of these lie below half of a unit of 2**-30, the thirteenth is just above."""
+    unit = 2.0**-30
+    weights = [1.0, 0.0, *[-0.5 * unit] * 12, 0.51 * unit]
+    text = r"'A' -> 'B': 12 of its 15 weights are not 0 but become 0, for sizes up to 4.66e-10"
+    with pytest.warns(RuntimeWarning, match=text):
+        planned = plan(listed(weights))
+    assert planned.scales[1][0] == 1 / unit
+
+
+def test_advice_for_long_delays_fits_their_kind():
+    pair = Population(1, Relay(), "A"), Population(1, ONE, "B")
+    for delays, advice in ((1e4, "shorten them"), (Uniform(1.0, 1e4), "bound them with high=")):
+        network = Network(pair, Projection("A", "B", AllToAll(), 1.0, delays))
+        with pytest.raises(ValueError, match=f"at most 32767 are possible; {advice} or take a la"):
+            plan(network)
 
 
 def test_tables_change_when_currents_and_rates_do():

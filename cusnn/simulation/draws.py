@@ -79,9 +79,11 @@ def delay_table(network: Network, projection) -> Delays:
 
 def _check_longest(projection, dt: float, steps: float) -> None:
     if steps > LONGEST_DELAY:
+        drawn = not isinstance(projection.delays, (float, np.ndarray))
         raise ValueError(
             f"{projection.owner}: delays reach {steps:.0f} steps of dt={dt} ms, "
-            f"at most {LONGEST_DELAY} are possible; bound them with high= or take a larger dt"
+            f"at most {LONGEST_DELAY} are possible; "
+            f"{'bound them with high=' if drawn else 'shorten them'} or take a larger dt"
         )
 
 

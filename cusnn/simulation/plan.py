@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,6 +40,8 @@ MOST_SYNAPSES = 2**31 // FEWEST_LEVELS
 # Where a unit of weight would leave float32.
 LEAST_EXPONENT, MOST_EXPONENT = -100, 64
 LARGEST_POISSON_MEAN = 1000.0
+# Integers of at most this size are rounded to 0.
+ROUNDED = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ def plan(network: Network) -> Plan:
     Raises:
         ValueError: delays of more than 32,767 steps, a Poisson input of more than 1,000 spikes per
             neuron and step, more synapses onto a neuron than 32-bit sums take, or weights so
-            unequal that 32 bits leave the small ones fewer than 64 levels.
+            small, or so unequal, that 32 bits leave them fewer than 64 levels.
+
+    Warns:
+        RuntimeWarning: listed weights so small beside others that they become 0.
     """
     delays = [delay_table(network, projection) for projection in network.projections]
     facts = [MODELS[_model(network, population)] for population in network.populations]
@@ -91,6 +97,7 @@ def plan(network: Network) -> Plan:
         for population, pair in zip(network.populations, inputs, strict=True)
     )
     channels = [channel(network, projection) for projection in network.projections]
+    _warn_of_lost_weights(network, scales, channels)
     by_projection = [
         scales[network.index(projection.post)][number] * _sign(network, projection)
         for projection, number in zip(network.projections, channels, strict=True)
@@ -205,6 +212,7 @@ class _Input:
     low: float
     high: float
     size: float  # typical size of a weight
+    smallest: float  # size of the smallest listed weight but 0, infinite where none are listed
 
 
 def _inputs(network: Network, position: int) -> tuple[list[_Input], list[_Input]]:
@@ -216,12 +224,13 @@ def _inputs(network: Network, position: int) -> tuple[list[_Input], list[_Input]
             count = _largest_in_degree(network, projection)
             low, high, size = _weight_range(projection)
             number = channel(network, projection)
-            parts[number].append(_Input(projection.owner, count, low, high, size))
+            smallest = _smallest(projection.weights)
+            parts[number].append(_Input(projection.owner, count, low, high, size, smallest))
     for stimulus in network.stimuli:
         count = _largest_count(network, stimulus) if _label(stimulus) == label else 0
         if count:
             weight = float(stimulus.weight)
-            part = _Input(_owner(stimulus), count, weight, weight, abs(weight))
+            part = _Input(_owner(stimulus), count, weight, weight, abs(weight), math.inf)
             parts[channel(network, stimulus)].append(part)
     return parts
 
@@ -238,8 +247,34 @@ def _largest_count(network: Network, stimulus) -> int:
 
 
 def _fits(parts: list[_Input], largest: int) -> bool:
-    exponent = _exponent(parts, largest)
-    return all(part.size == 0 or part.size * 2.0**exponent >= FEWEST_LEVELS for part in parts)
+    scale = 2.0 ** _exponent(parts, largest)
+    return all(
+        (part.size == 0 or part.size * scale >= FEWEST_LEVELS) and part.smallest * scale > ROUNDED
+        for part in parts
+    )
+
+
+def _smallest(weights) -> float:
+    if not isinstance(weights, np.ndarray):
+        return math.inf
+    return float(np.min(np.abs(weights), where=weights != 0, initial=math.inf))
+
+
+def _warn_of_lost_weights(network: Network, scales, channels) -> None:
+    for projection, number in zip(network.projections, channels, strict=True):
+        weights, scale = projection.weights, scales[network.index(projection.post)][number]
+        if _smallest(weights) * scale > ROUNDED:
+            continue
+        lost = np.count_nonzero(weights) - np.count_nonzero(np.abs(weights) * scale > ROUNDED)
+        if lost:
+            warnings.warn(
+                f"{projection.owner}: {lost:,} of its {weights.size:,} weights are not 0 but "
+                f"become 0, for sizes up to {ROUNDED / scale:.3g} are rounded to it; the largest "
+                f"is {np.abs(weights).max():g}. Make the weights onto {projection.post!r} less "
+                f"unequal, or set those to 0",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
 
 def _total(parts: list[_Input]) -> float:
@@ -254,10 +289,15 @@ def _exponent(parts: list[_Input], most: int) -> int:
     largest = max((max(-part.low, part.high) for part in parts), default=0.0)
     number, total = sum(part.count for part in parts), _total(parts)
     return min(
-        math.floor(math.log2(most / largest)) if largest else MOST_EXPONENT,
-        math.floor(math.log2(max(2**31 - 1 - number, 1) / total)) if total else MOST_EXPONENT,
-        MOST_EXPONENT,
+        _power_below(most / largest) if largest else MOST_EXPONENT,
+        _power_below(max(2**31 - 1 - number, 1) / total) if total else MOST_EXPONENT,
     )
+
+
+def _power_below(ratio: float) -> int:
+    """Exponent of the largest power of two up to a ratio, which may be infinite, or 0."""
+    ratio = min(max(ratio, 2.0 ** (LEAST_EXPONENT - 1)), 2.0**MOST_EXPONENT)
+    return math.floor(math.log2(ratio))
 
 
 def _scale(label: str, parts: list[_Input], most: int) -> float:
@@ -277,6 +317,12 @@ def _scale(label: str, parts: list[_Input], most: int) -> float:
         levels = part.size * 2.0**exponent
         if 0 < levels < FEWEST_LEVELS and number > MOST_SYNAPSES:
             raise _too_many(label, number)
+        if 0 < levels < FEWEST_LEVELS and exponent == MOST_EXPONENT:
+            raise ValueError(
+                f"{part.owner}: weights of {part.size:g} are too small, they must reach "
+                f"{FEWEST_LEVELS / 2.0**MOST_EXPONENT:.2g}; scale them and the neuron's r, or "
+                f"leave them out"
+            )
         if 0 < levels < FEWEST_LEVELS:
             largest = max(max(-other.low, other.high) for other in parts)
             raise ValueError(
@@ -381,17 +427,22 @@ def _stimuli(network: Network, scales, step: int) -> dict[str, np.ndarray]:
         if not hasattr(stimulus, "weight"):
             continue
         target, number = network.index(stimulus.population), channel(network, stimulus)
-        amount = round(stimulus.weight * scales[target][number] * _sign(network, stimulus))
-        if not hasattr(stimulus, "rate"):
+        poisson, table = hasattr(stimulus, "rate"), no_thresholds()
+        if poisson:
+            table = poisson_thresholds(_poisson_mean(network, stimulus, step))
+        # A weight that never arrives bounds no scale, so that its integer might have any size.
+        arrives = table.size if poisson else stimulus.neurons.size
+        scale = scales[target][number] * _sign(network, stimulus)
+        amount = round(stimulus.weight * scale) if arrives else 0
+        if not poisson:
             events.append(_events(network, stimulus, target, amount, number))
             continue
-        table = poisson_thresholds(_poisson_mean(network, stimulus, step))
         stimuli.append(
             (
                 network.starts[target],
                 network.populations[target].size,
                 POISSON << 24 | position,
-                amount if table.size else 0,
+                amount,
                 sum(map(len, thresholds)),
                 table.size,
                 number,
