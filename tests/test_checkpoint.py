@@ -241,6 +241,9 @@ def test_ctrl_c_leaves_a_checkpoint(stops, whole, tmp_path):
     [
         ({"checkpoint_every": 1.0}, TypeError, "checkpoint_every needs checkpoint="),
         ({"checkpoint": "no/folder/run.npz"}, FileNotFoundError, "there is no such folder"),
+        ({"checkpoint": ""}, IsADirectoryError, "checkpoint='' is a folder; name a file in it"),
+        ({"checkpoint": "."}, IsADirectoryError, "checkpoint='.' is a folder; name a file in it"),
+        ({"checkpoint": f"{'n' * 300}.npz"}, OSError, "^run: .* cannot be written: File name too"),
         ({"checkpoint": "run.npz", "checkpoint_every": 0.0}, ValueError, "must be at least dt"),
         ({"checkpoint": "run.npz", "checkpoint_every": 0.25}, ValueError, "a multiple of dt=0.1"),
         ({"checkpoint": "run.npz", "checkpoint_every": "1"}, ValueError, "a number of ms"),
@@ -274,9 +277,20 @@ def test_written_whole_or_not_at_all(saved, monkeypatch):
     assert os.listdir(path.parent) == ["run.npz"]
 
 
+def test_an_error_names_the_file_that_was_asked_for(saved, tmp_path):
+    for path in (tmp_path, tmp_path / "no" / "run.npz"):
+        with pytest.raises(OSError, match=r"run\.npz|directory") as caught:
+            saved[1].save(path)
+        assert (caught.value.filename, caught.value.filename2) == (str(path), None)
+        assert isinstance(caught.value, (IsADirectoryError, FileNotFoundError))
+    assert os.listdir(tmp_path) == ["run.npz"]
+
+
 def test_files_that_are_none(tmp_path, saved):
     with pytest.raises(FileNotFoundError):
         Simulation.load(tmp_path / "nowhere.npz")
+    with pytest.raises(ValueError, match=f"{tmp_path.name} is not a whole checkpoint"):
+        Simulation.load(tmp_path)
     text, empty, spikes, network = (tmp_path / name for name in ("text", "empty", "s.npz", "n.npz"))
     text.write_text("a checkpoint")
     empty.write_bytes(b"")

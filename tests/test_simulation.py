@@ -18,7 +18,7 @@ from cusnn.network import (
     Population,
     Projection,
 )
-from cusnn.neurons import LIF, CubaLIF
+from cusnn.neurons import LIF, CobaLIF, CubaLIF
 from cusnn.simulation import (
     Result,
     Simulation,
@@ -508,13 +508,51 @@ def test_bad_simulations(call, error, text):
         (None, "must be a number of ms"),
         ([1.0], "must be a number of ms"),
         (0.25, "duration=0.25 ms must be a multiple of dt=0.1 ms"),
+        (True, "must be a number of ms, at least 0, got True"),
+        (np.array([1.0]), "must be a number of ms"),
+        (np.array("1"), "must be a number of ms"),
+        (1j, "must be a number of ms"),
+        (1e30, "duration must be at most 4.61e.17 ms, for no more .* counted, got 1e.30 ms"),
+        (10**400, "duration must be at most 4.61e.17 ms"),
     ],
 )
 def test_bad_durations(duration, text):
     simulation = Simulation(busy(), threads=1)
+    simulation.run(np.array(0.1))
     with pytest.raises(ValueError, match=text):
         simulation.run(duration)
-    assert simulation.step == 0
+    assert simulation.step == 1
+
+
+def diverging():
+    """Conductances of 500 / ms and more: the midpoint rule diverges within 10 ms of dt = 0.1 ms."""
+    return Network(
+        (
+            Population(2, LIF(v_threshold=1e9, input="voltage"), "calm"),
+            Population(9, CobaLIF(), "driven"),
+        ),
+        (),
+        PoissonInput("driven", 1000.0, 10, 1000.0, start=5.0),
+    )
+
+
+def test_voltages_that_are_no_numbers_end_a_run(engine_backend, tmp_path):
+    """What was simulated stays, and so does the last checkpoint."""
+    simulation = Simulation(diverging(), backend=engine_backend, threads=2, record={"driven": "v"})
+    text = r"voltages of \d neurons, the first in 'driven', .* at [\d.]+ ms: .*; take a smaller dt"
+    path = tmp_path / "run.npz"
+    with pytest.raises(ValueError, match=text):
+        simulation.run(500.0, checkpoint=path, checkpoint_every=1.0)
+    result = simulation.result()
+    assert 50 < simulation.step < 5000
+    assert result.n_steps == simulation.step
+    v = result.states["driven"]["v"]
+    assert not np.isfinite(v[-1]).all()
+    before = Simulation.load(path, backend=engine_backend)
+    assert 50 <= before.step < simulation.step
+    assert np.isfinite(v[: before.step]).all()
+    with pytest.raises(ValueError, match=text):
+        simulation.run(0.1)
 
 
 def test_too_many_synapses_for_a_neuron():

@@ -123,8 +123,33 @@ def description(network: Network) -> np.ndarray | None:
         return np.frombuffer(path.read_bytes(), np.uint8)
 
 
+def check_writable(path) -> None:
+    """Error before a long run where a checkpoint cannot be written after it.
+
+    Raises:
+        OSError: a folder, a file in no folder, or in one that nothing can be written to.
+    """
+    owner, target = f"run: checkpoint={os.fspath(path)!r}", Path(path)
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"{owner} is a folder; name a file in it")
+    if not target.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{owner}: there is no such folder")
+    part = _part(path)
+    try:
+        with open(part, "xb"):
+            pass
+        os.remove(part)
+    except OSError as error:
+        kind, reason = type(error), error.strerror or error
+        raise kind(f"{owner} cannot be written: {reason}; name a file elsewhere") from error
+
+
 def write_checkpoint(path, checkpoint: Checkpoint) -> None:
-    """Write a file whole, or leave what was there."""
+    """Write a file whole, or leave what was there.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     moment = checkpoint.moment
     header = {
         "format": FORMAT,
@@ -146,17 +171,25 @@ def write_checkpoint(path, checkpoint: Checkpoint) -> None:
     if checkpoint.description is not None:
         arrays["description"] = checkpoint.description
     path = os.fspath(path)
-    part = f"{path}.{secrets.token_hex(4)}.part"
+    part = _part(path)
     try:
         with open(part, "xb") as file:
             np.savez(file, header=json.dumps(header), **arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.remove(part)
+        if isinstance(error, OSError) and error.errno is not None:
+            # The file that was asked for is what the caller knows.
+            raise OSError(error.errno, error.strerror, path) from error
         raise
+
+
+def _part(path) -> str:
+    """A new name beside a file, for what is not whole yet."""
+    return f"{os.fspath(path)}.{secrets.token_hex(4)}.part"
 
 
 def read_checkpoint(path) -> Checkpoint:
@@ -164,7 +197,7 @@ def read_checkpoint(path) -> Checkpoint:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a file of another kind, of another version, or a damaged one.
+        ValueError: a folder, a file of another kind, of another version, or a damaged one.
     """
     try:
         # numpy.load leaves a file open that turns out to be none of its own.
@@ -175,7 +208,7 @@ def read_checkpoint(path) -> Checkpoint:
             if header["version"] == VERSION:
                 return _checkpoint(path, header, file)
     except OSError as error:
-        if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)):
+        if isinstance(error, (FileNotFoundError, PermissionError)):
             raise
         raise _foreign(path) from error
     except _Damaged as error:

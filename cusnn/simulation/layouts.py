@@ -15,6 +15,8 @@ from cusnn.simulation.plan import Plan
 
 ROOM_FOR_SPIKES = 2**18
 LONGEST_INTERVAL = 16
+# Numbers of steps with which neither the steps themselves nor the keys of spikes overflow.
+MOST_STEPS, MOST_STEPS_OF_KEYS = 2**62, 2**31
 
 
 class Stretch(NamedTuple):
@@ -80,7 +82,10 @@ class SortedRows:
 
     Attributes:
         initial: state at the start where ``planned.build`` says it, float32 [S, N].
+        most_steps: steps since time zero that it can count.
     """
+
+    most_steps = MOST_STEPS
 
     def __init__(self, planned: Plan, *, threads: int, backend: str):
         network, channels = planned.network, planned.channels
@@ -156,6 +161,10 @@ class SortedRows:
         self._step += done
         return stretch
 
+    def has_numbers(self) -> bool:
+        """Whether the voltages of all neurons are finite."""
+        return bool(np.isfinite(self._state[:, 0]).all())
+
     def _make_room(self) -> None:
         """Room for the spikes in flight and for one exchange in which everyone fires each step."""
         needed = int(self._starts[-1]) + self._interval * self._planned.network.size
@@ -174,8 +183,10 @@ class Rings:
         backend: as for ``ops.network.network_build_rings``.
 
     Attributes:
-        initial: as of ``SortedRows``.
+        initial, most_steps: as of ``SortedRows``.
     """
+
+    most_steps = MOST_STEPS_OF_KEYS
 
     def __init__(self, planned: Plan, *, threads: int, backend: str):
         network = planned.network
@@ -241,6 +252,10 @@ class Rings:
         # The spikes of the last longest-delay steps are all that is in flight.
         self._flight = self._flight[self._flight >= _key(max(self._step - longest, 0))]
         return Stretch(done, *_parts(on_host(keys)), events, on_host(recorded))
+
+    def has_numbers(self) -> bool:
+        """Whether the voltages of all neurons are finite."""
+        return bool(self._library.isfinite(self._state[:, 0]).all())
 
     def _on_device(self, tables: dict[str, np.ndarray]) -> dict:
         return {name: self._library.asarray(table) for name, table in tables.items()}

@@ -8,7 +8,6 @@ import functools
 import math
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from cusnn.neurons import LIF
 from cusnn.ops import network as engine
 from cusnn.simulation.checkpoint import (
     Checkpoint,
+    check_writable,
     description,
     read_checkpoint,
     summary,
@@ -199,9 +199,11 @@ class Simulation:
 
         Raises:
             TypeError: ``checkpoint_every`` without ``checkpoint``.
-            ValueError: a duration that is negative or no multiple of dt.
+            ValueError: a duration that is negative, no multiple of dt or absurdly long; or voltages
+                that are no numbers any more, for dt is too long: steps done until then stand.
             MemoryError: samples of the state that there is no room for.
-            OSError: the checkpoint cannot be written; steps done until then stand.
+            OSError: the checkpoint cannot be written, which is tried before the first step, too;
+                steps done until then stand.
             KeyboardInterrupt: Ctrl-C; steps done until then stand, ``result()`` has their spikes,
                 and ``run`` may be called again.
         """
@@ -276,6 +278,8 @@ class Simulation:
         seconds = time.perf_counter() - started
         self._cost += Cost(stretch.events, seconds, time.process_time() - cpu_started)
         self._pace.took(threads, seconds / max(stretch.n_steps, 1))
+        if not self._layout.has_numbers():
+            raise _no_numbers(self.network, self._layout.moment())
 
     def _prepared(self) -> int:
         """Steps for which the engine's tables hold, made anew where they have changed."""
@@ -288,11 +292,17 @@ class Simulation:
         return self._valid_until - self.step
 
     def _steps(self, name: str, duration: float) -> int:
-        dt = self.network.dt
-        number = isinstance(duration, (int, float, np.number))
-        if not (number and np.isfinite(duration) and duration >= 0):
+        dt, left = self.network.dt, self._layout.most_steps - self.step
+        value = duration[()] if isinstance(duration, np.ndarray) else duration
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        if not number or isinstance(value, bool) or not 0 <= value < math.inf:
             raise ValueError(f"run: {name} must be a number of ms, at least 0, got {duration!r}")
-        steps = round(duration / dt)
+        if value > left * dt:
+            raise ValueError(
+                f"run: {name} must be at most {left * dt:.3g} ms, for no more steps can be "
+                f"counted, got {duration} ms"
+            )
+        steps = round(value / dt)
         if abs(steps * dt - duration) > 1e-6 * dt * max(1, steps**0.5):
             raise ValueError(f"run: {name}={duration} ms must be a multiple of dt={dt} ms")
         return steps
@@ -301,8 +311,8 @@ class Simulation:
         """Steps between checkpoints."""
         if every is not None and checkpoint is None:
             raise TypeError("run: checkpoint_every needs checkpoint=, the path of the file")
-        if checkpoint is not None and not Path(checkpoint).absolute().parent.is_dir():
-            raise FileNotFoundError(f"run: checkpoint={checkpoint}: there is no such folder")
+        if checkpoint is not None:
+            check_writable(checkpoint)
         if every is None:
             return max(steps, 1)
         between = self._steps("checkpoint_every", every)
@@ -332,6 +342,16 @@ class Simulation:
                 "seed": self.network.seed,
             },
         )
+
+
+def _no_numbers(network: Network, moment: Moment) -> ValueError:
+    lost = ~np.isfinite(moment.state[0])
+    label = next(label for label, part in network.slices.items() if lost[part].any())
+    return ValueError(
+        f"run: voltages of {np.count_nonzero(lost):,} neurons, the first in {label!r}, are no "
+        f"numbers any more at {moment.step * network.dt:g} ms: steps of dt={network.dt:g} ms are "
+        f"too long for what arrives there; take a smaller dt, or weaker or fewer inputs"
+    )
 
 
 def _compile(planned: Plan, threads: int, backend: str) -> float:
