@@ -35,7 +35,7 @@ def cpu(
     from benchmarks import cpu as suite
     from benchmarks.cases import CASES
 
-    chosen = tuple(case for case in CASES if select in case.name)
+    chosen = tuple(case for case in CASES if case.sizes and select in case.name)
     if not chosen:
         _refuse(f"no case is named like {select!r}")
     code = suite.run(out, chosen)

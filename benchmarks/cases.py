@@ -13,12 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from cusnn import contract, dispatch
-from cusnn.neurons import LIF, CubaLIF
+from cusnn.neurons import ALIF, LIF, CobaLIF, CubaLIF, Izhikevich
 from cusnn.ops import network as engine
+from cusnn.ops.neuron import initial_state
 from cusnn.simulation import default_threads
+from cusnn.simulation.layouts import by_neuron, by_tile, interval_of, on_host, tiles_for
 
 INTERVAL = 16
 Sizes = dict[str, int]
+Results = dict[str, np.ndarray]
 CONTRACT_BYTES = "inputs read once, outputs written once"
 
 
@@ -42,6 +45,10 @@ class Case:
         restore: put changed arrays back before each call, because a second call on them would do
             other work.
         slow_reference: time the NumPy reference on the first sizes only.
+        comparable: (sizes, results) -> what of the results is compared, in a form that equal
+            results share: without the order that a backend is free to choose.
+        twin: sizes -> what ``comparable`` should give, computed on NumPy by other operations;
+            None where NumPy has the operation itself.
     """
 
     op: str
@@ -57,6 +64,8 @@ class Case:
     derive: Callable[[Sizes], Sizes] = dict
     restore: bool = False
     slow_reference: bool = False
+    comparable: Callable[[Sizes, Results], Results] = lambda sizes, results: results
+    twin: Callable[[Sizes], Results] | None = None
 
     @property
     def name(self) -> str:
@@ -65,10 +74,10 @@ class Case:
     @property
     def backends(self) -> tuple[str, ...]:
         """Backends that have the operation."""
-        with_kernels = bool(contract.OPS[self.op].kernels)
-        return tuple(name for name in dispatch.BACKENDS if with_kernels or name != "cuda")
+        return contract.OPS[self.op].backends
 
     def sizes_on(self, backend: str) -> tuple[Sizes, ...]:
+        """Sizes that are timed on a backend; none where it lacks the operation."""
         if backend == "numpy" and self.slow_reference:
             return self.sizes[:1]
         return self.device if backend == "cuda" else self.sizes
@@ -99,24 +108,28 @@ def normal(rng, shape) -> np.ndarray:
 
 # ------------------------------------------------------------------ neurons
 
+_UNITLESS = {"v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0, "r": 1.0, "tau_syn": 5.0}
+# Neurons, and means of the input with which they fire once in 15 to 40 steps.
 NEURONS = {
-    "LIF": LIF(tau_mem=20.0, t_refractory=2.0),
-    "LIF soft": LIF(tau_mem=20.0, reset="soft"),
-    "CubaLIF": CubaLIF(v_leak=0.0, v_threshold=1.0, v_reset=0.0, r=1.0, tau_syn=5.0),
+    "LIF": (LIF(tau_mem=20.0, t_refractory=2.0), 1.2),
+    "LIF soft": (LIF(tau_mem=20.0, reset="soft"), 1.2),
+    "CubaLIF": (CubaLIF(**_UNITLESS), 0.2),
+    "CubaDualLIF": (CubaLIF(**_UNITLESS, tau_syn_inh=10.0), 0.45),
+    "CobaLIF": (CobaLIF(), 0.6),
+    "ALIF": (ALIF(v_threshold=1.0, tau_adaptation=100.0, jump=0.2), 1.5),
+    "Izhikevich": (Izhikevich(), 10.0),
 }
+DIFFERENTIABLE = ("LIF", "CubaLIF")
 
 
 def neuron_inputs(model: str):
-    """T steps of noisy input that makes a neuron fire once in about 30 steps."""
+    """T steps of noisy input into neurons at rest."""
 
     def make(sizes: Sizes, rng) -> tuple[dict, dict]:
-        neuron = NEURONS[model]
-        shape = sizes["T"], sizes["B"], sizes["N"]
-        mean = 1.2 if model.startswith("LIF") else 0.2
-        current = normal(rng, shape)
+        neuron, mean = NEURONS[model]
+        current = normal(rng, (sizes["T"], sizes["B"], sizes["N"]))
         current += np.float32(mean)
-        state = np.zeros((len(neuron.state), *shape[1:]), np.float32)
-        arrays = {"current": current, "state": state}
+        arrays = {"current": current, "state": initial_state(neuron, current.shape[1:])}
         return arrays, {"coefficients": neuron.coefficients(1.0), "interval": INTERVAL}
 
     return make
@@ -146,18 +159,21 @@ def backward_inputs(model: str):
     return make
 
 
-def neuron_case(op: str, model: str, variant: str, make, skip) -> Case:
+NEURON_SIZES = ({"T": 100, "B": 1, "N": 1_000}, {"T": 100, "B": 64, "N": 1_000})
+
+
+def neuron_case(op: str, model: str, variant: str, make, skip, sizes=NEURON_SIZES) -> Case:
     return Case(
         op,
         make(model),
         small={"T": 33, "B": 3, "N": 257},
-        sizes=({"T": 100, "B": 1, "N": 1_000}, {"T": 100, "B": 64, "N": 1_000}),
+        sizes=sizes,
         device=({"T": 100, "B": 64, "N": 1_000}, {"T": 100, "B": 256, "N": 4_096}),
         variant=variant,
         skip=skip,
         derive=lambda sizes: {
             "Q": -(-sizes["T"] // INTERVAL),
-            "C": len(type(NEURONS[model]).coefficient_names),
+            "C": len(NEURONS[model][0].coefficient_names),
         },
     )
 
@@ -166,10 +182,12 @@ def neuron_cases():
     packed = ("spikes", "checkpoints")
     dense = ("packed", "checkpoints")
     for model in NEURONS:
-        yield neuron_case("neuron_forward", model, model, neuron_inputs, dense)
+        # The other models cost each a compilation, and one size tells what their step costs.
+        sizes = NEURON_SIZES if model.split()[0] in DIFFERENTIABLE else NEURON_SIZES[1:]
+        yield neuron_case("neuron_forward", model, model, neuron_inputs, dense, sizes)
     yield neuron_case("neuron_forward", "LIF", "LIF packed", neuron_inputs, packed)
     yield neuron_case("neuron_forward", "LIF", "LIF checkpoints", neuron_inputs, ("packed",))
-    for model in ("LIF", "CubaLIF"):
+    for model in DIFFERENTIABLE:
         yield neuron_case("neuron_backward", model, model, backward_inputs, ("grad_coefficients",))
 
 
@@ -422,6 +440,10 @@ def code_cases():
 
 # ------------------------------------------------------------------ networks
 
+FLYING = 1e-3  # share of neurons that fired in each step before the first: 10 Hz
+PROBED = 3  # neurons whose voltage is recorded, after every so many steps
+EVERY = 10
+
 
 @functools.cache
 def microcircuit(percent: int):
@@ -433,67 +455,270 @@ def microcircuit(percent: int):
     return network, plan(network)
 
 
+def network_facts(percent: int) -> dict:
+    """What front doors of building want to know besides the tables."""
+    network, planned = microcircuit(percent)
+    return {
+        "n_neurons": network.size,
+        "longest": planned.longest,
+        "states": planned.states,
+        "channels": planned.channels,
+        "seed": network.seed,
+    }
+
+
+def advance_tables(percent: int) -> dict:
+    """Tables of the first step, and probes of some voltages."""
+    network, planned = microcircuit(percent)
+    neurons = np.linspace(0, network.size - 1, PROBED, dtype=np.int64)
+    probes = np.stack([neurons, np.zeros_like(neurons)], axis=1)
+    return {**planned.advance_tables(0), "probes": probes}
+
+
+def advance_settings(percent: int) -> dict:
+    network, planned = microcircuit(percent)
+    return {
+        "seed": network.seed,
+        "first_step": 0,
+        "interval": interval_of(planned.shortest, planned.late),
+        "every": EVERY,
+        "channels": planned.channels,
+    }
+
+
+def room_for_spikes(sizes: Sizes) -> int:
+    """For a rate of 5% per step, and an exchange in which all neurons fire in every step."""
+    interval = advance_settings(sizes["percent"])["interval"]
+    return microcircuit(sizes["percent"])[0].size * (interval + sizes["steps"] // 20 + 1)
+
+
+def in_flight(percent: int) -> tuple[np.ndarray, np.ndarray]:
+    """Steps, from 0 to the longest delay - 1, and neurons of spikes before the first step."""
+    network, planned = microcircuit(percent)
+    fired = np.random.default_rng(percent).random((planned.longest, network.size)) < FLYING
+    return np.nonzero(fired)
+
+
+def spike_keys(steps: np.ndarray, neurons: np.ndarray) -> np.ndarray:
+    """Spikes as the rings have them: step << 32 | neuron."""
+    return steps.astype(np.uint64) << np.uint64(32) | neurons.astype(np.uint64)
+
+
+def recorded_sizes(sizes: Sizes) -> Sizes:
+    return {"U": engine.samples(0, sizes["steps"], EVERY)}
+
+
+def network_tiles(percent: int) -> int:
+    network, planned = microcircuit(percent)
+    return tiles_for(network.size, planned.channels, default_threads())
+
+
 def build_sizes(sizes: Sizes) -> Sizes:
     network, planned = microcircuit(sizes["percent"])
     return {
-        "X": default_threads(),
+        "X": network_tiles(sizes["percent"]),
         "N": network.size,
         "D": planned.longest,
+        "S": planned.states,
         "K": planned.n_synapses,
     }
 
 
 def build_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
     network, planned = microcircuit(sizes["percent"])
-    return dict(planned.build), {"seed": network.seed, "threads": default_threads()}
+    settings = {"seed": network.seed, "channels": planned.channels, "threads": default_threads()}
+    return dict(planned.build), settings
 
 
 def build_bytes(sizes: Sizes, arrays: dict) -> int:
-    rows = sizes["X"] * sizes["N"]
-    return 4 * sizes["K"] + 8 * rows + 4 * rows * (sizes["D"] + 1) + 4 * sizes["N"]
+    rows, weights = sizes["X"] * sizes["N"], 4 * microcircuit(sizes["percent"])[1].wide
+    initial = 4 * sizes["S"] * sizes["N"]
+    return (4 + weights) * sizes["K"] + 8 * rows + 4 * rows * (sizes["D"] + 1) + initial
 
 
-def advance_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
-    network, planned = microcircuit(sizes["percent"])
-    tiles = threads = default_threads()
-    built = engine.network_build(
-        planned.build, tiles=tiles, longest=planned.longest, seed=network.seed, threads=threads
+def built_rows(percent: int, tiles: int, wide: bool, backend: str | None = None):
+    """The network on the CPU, cut into so many tiles."""
+    return engine.network_build(
+        microcircuit(percent)[1].build,
+        tiles=tiles,
+        wide=wide,
+        threads=default_threads(),
+        backend=backend,
+        **network_facts(percent),
     )
-    voltages = np.zeros((-(-network.size // tiles), tiles), np.float32)
-    voltages.ravel()[: network.size] = built.initial
-    state = np.zeros((tiles, 3, voltages.shape[0]), np.float32)
-    state[:, 0] = voltages.T
-    room = network.size * (planned.shortest + sizes["steps"] // 20 + 1)
+
+
+def advance_inputs(sizes: Sizes, rng, backend: str | None = None) -> tuple[dict, dict]:
+    percent, steps = sizes["percent"], sizes["steps"]
+    planned, tiles = microcircuit(percent)[1], network_tiles(percent)
+    built = built_rows(percent, tiles, planned.wide, backend)
+    fired_at, fired = in_flight(percent)
+    listed = np.zeros(room_for_spikes(sizes), np.int32)
+    listed[: fired.size] = fired
+    spike_starts = np.zeros(planned.longest + steps + 1, np.int64)
+    before = np.arange(planned.longest + 1)
+    spike_starts[: before.size] = np.searchsorted(fired_at, before)
     arrays = {
-        **planned.advance,
+        **advance_tables(percent),
         "words": built.words,
+        "amounts": built.amounts,
         "row_starts": built.row_starts,
         "offsets": built.offsets,
-        "state": state,
-        "spikes": np.zeros(room, np.int32),
-        "spike_starts": np.zeros(planned.longest + sizes["steps"] + 1, np.int64),
+        "state": by_tile(built.initial, tiles),
+        "spikes": listed,
+        "spike_starts": spike_starts,
     }
-    settings = {
-        "seed": network.seed,
-        "first_step": 0,
-        "interval": min(planned.shortest, INTERVAL),
-        "threads": threads,
-    }
-    return arrays, settings
+    return arrays, {**advance_settings(percent), "threads": default_threads()}
+
+
+def advanced(sizes: Sizes, arrays: dict, backend: str | None = None):
+    """State, spikes and their starts after all steps, and what ``network_advance`` returned."""
+    own = {name: arrays[name].copy() for name in ("state", "spikes", "spike_starts")}
+    progress = engine.network_advance(
+        {name: array for name, array in arrays.items() if name not in own},
+        **own,
+        **advance_settings(sizes["percent"]),
+        threads=default_threads(),
+        backend=backend,
+    )
+    return *own.values(), progress
 
 
 def advance_bytes(sizes: Sizes, arrays: dict) -> int:
+    each = 4 if arrays["amounts"] is None else 8
+    *_, progress = advanced(sizes, arrays)
+    return 2 * arrays["state"].nbytes * sizes["steps"] + each * progress.events
+
+
+# ------------------------------------------------------------------ networks in rings
+
+
+def rings_shape(percent: int) -> engine.RingShape:
+    """How the network is cut for the GPU that is there."""
+    planned = microcircuit(percent)[1]
+    facts = network_facts(percent)
+    names = ("n_neurons", "longest", "states", "channels")
+    interval = advance_settings(percent)["interval"]
+    return engine.ring_shape(**{n: facts[n] for n in names}, interval=interval, wide=planned.wide)
+
+
+def on_device(tables: dict) -> dict:
+    library = engine.array_library("cuda")
+    return {name: None if t is None else library.asarray(t) for name, t in tables.items()}
+
+
+def rings_build_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
     network, planned = microcircuit(sizes["percent"])
-    own = {name: arrays[name].copy() for name in ("state", "spikes", "spike_starts")}
-    _, events = engine.network_advance(
-        {name: array for name, array in arrays.items() if name not in own},
-        **own,
-        seed=network.seed,
-        first_step=0,
-        interval=min(planned.shortest, INTERVAL),
-        threads=default_threads(),
+    slot_bits = rings_shape(sizes["percent"]).slot_bits
+    settings = {"seed": network.seed, "channels": planned.channels, "slot_bits": slot_bits}
+    return dict(planned.build), settings
+
+
+def rings_build_sizes(sizes: Sizes) -> Sizes:
+    found = build_sizes(sizes) | {"X": rings_shape(sizes["percent"]).tiles}
+    return without(found, "D")
+
+
+def rings_build_bytes(sizes: Sizes, arrays: dict) -> int:
+    rows, wide = sizes["X"] * (sizes["N"] + 1), rings_shape(sizes["percent"]).wide
+    return (8 if wide else 4) * sizes["K"] + 8 * rows + 4 * sizes["S"] * sizes["N"]
+
+
+def rings_in_order(sizes: Sizes, results: Results) -> Results:
+    """Rows of ``network_build_rings``, the synapses of each sorted; the work space left out."""
+    starts = results["row_starts"]
+    lengths = np.diff(starts, axis=1).ravel()
+    keys = results["words"].astype(np.int64)
+    if results.get("amounts") is not None:
+        keys = keys << 32 | results["amounts"].view(np.uint32)
+    order = np.lexsort((keys, np.repeat(np.arange(lengths.size), lengths)))
+    return {"row_starts": starts, "synapses": keys[order], "initial": results["initial"]}
+
+
+def rings_built_by_numpy(sizes: Sizes) -> Results:
+    """Rows of NumPy's ``network_build`` on as many tiles, the delays put into the words."""
+    shape = rings_shape(sizes["percent"])
+    built = built_rows(sizes["percent"], shape.tiles, shape.wide, "numpy")
+    counts = np.diff(built.offsets, axis=2)  # [X, N, D]
+    delays = np.tile(np.arange(counts.shape[2]), counts.size // counts.shape[2])
+    words = built.words | np.repeat(delays << shape.slot_bits, counts.ravel()).astype(np.uint32)
+    ends = built.row_starts[:, -1:] + built.offsets[:, -1:, -1]
+    starts = np.concatenate([built.row_starts, ends], axis=1)
+    results = {"words": words, "amounts": built.amounts, "row_starts": starts}
+    return rings_in_order(sizes, results | {"initial": built.initial})
+
+
+def rings_advance_inputs(exchange: str):
+    """Inputs made on the GPU, where building a large network takes no time."""
+
+    def make(sizes: Sizes, rng) -> tuple[dict, dict]:
+        percent = sizes["percent"]
+        planned, shape = microcircuit(percent)[1], rings_shape(percent)
+        built = engine.network_build_rings(
+            on_device(planned.build), shape=shape, backend="cuda", **network_facts(percent)
+        )
+        names = ("words", "amounts", "row_starts")
+        arrays = {
+            **advance_tables(percent),
+            **{n: None if (a := getattr(built, n)) is None else on_host(a) for n in names},
+            "flight": spike_keys(*in_flight(percent)),
+            "state": by_tile(on_host(built.initial), shape.tiles),
+        }
+        settings = {
+            **advance_settings(percent),
+            "steps": sizes["steps"],
+            "longest": planned.longest,
+            "slots": shape.slots,
+            "slot_bits": shape.slot_bits,
+            "exchange": exchange,
+            "blocks": None,
+        }
+        return arrays, settings
+
+    return make
+
+
+def rings_advance_sizes(sizes: Sizes) -> Sizes:
+    return {"A": 2, "P": 3, "R": room_for_spikes(sizes), **recorded_sizes(sizes)}
+
+
+def rings_advance_bytes(sizes: Sizes, arrays: dict) -> int:
+    """Events are counted in a run of its own."""
+    percent, state = sizes["percent"], arrays["state"]
+    tables = without(without(arrays, "state"), "flight")
+    progress = engine.network_advance_rings(
+        on_device(tables),
+        **on_device({"state": state.copy(), "flight": arrays["flight"]}),
+        **advance_settings(percent),
+        steps=sizes["steps"],
+        room=room_for_spikes(sizes),
+        shape=rings_shape(percent),
+        longest=microcircuit(percent)[1].longest,
     )
-    return 2 * arrays["state"].nbytes * sizes["steps"] + 4 * events
+    return 2 * state.nbytes + (4 if arrays["amounts"] is None else 8) * progress.events
+
+
+def rings_advanced(sizes: Sizes, results: Results) -> Results:
+    """State by neuron, the spikes sorted, and what was recorded and counted."""
+    progress = results["progress"]
+    return {
+        "spikes": np.sort(results["spikes"][: progress[2]]),
+        "state": by_neuron(results["state"], microcircuit(sizes["percent"])[0].size),
+        "recorded": results["recorded"],
+        "progress": progress,
+    }
+
+
+def rings_advanced_by_numpy(sizes: Sizes) -> Results:
+    """What NumPy's ``network_advance`` makes of the network that NumPy built."""
+    arrays, _ = advance_inputs(sizes, None, "numpy")
+    state, neurons, starts, (done, events, recorded) = advanced(sizes, arrays, "numpy")
+    starts = starts[microcircuit(sizes["percent"])[1].longest :][: done + 1]
+    steps = np.repeat(np.arange(done), np.diff(starts))
+    keys = spike_keys(steps, neurons[starts[0] : starts[-1]])
+    progress = np.array([done, events, keys.size])
+    results = {"spikes": keys, "state": state, "recorded": recorded, "progress": progress}
+    return rings_advanced(sizes, results)
 
 
 def network_cases():
@@ -502,8 +727,9 @@ def network_cases():
         build_inputs,
         small={"percent": 1},
         sizes=({"percent": 2}, {"percent": 10}),
+        skip=("amounts",),
         needed=build_bytes,
-        bytes_text="words, row starts, offsets and voltages written once",
+        bytes_text="words, row starts, offsets and the initial state written once",
         derive=build_sizes,
         slow_reference=True,
     )
@@ -514,10 +740,38 @@ def network_cases():
         sizes=({"percent": 2, "steps": 50}, {"percent": 10, "steps": 1_000}),
         needed=advance_bytes,
         bytes_text="state read and written once a step, and 4 bytes per synaptic event",
-        derive=lambda sizes: {"A": 2},
+        derive=lambda sizes: {"A": 2, **recorded_sizes(sizes)},
         restore=True,
         slow_reference=True,
     )
+    yield Case(
+        "network_build_rings",
+        rings_build_inputs,
+        small={"percent": 1},
+        sizes=(),
+        device=({"percent": 10}, {"percent": 100}),
+        skip=("amounts",),
+        needed=rings_build_bytes,
+        bytes_text="words, row starts and the initial state written once",
+        derive=rings_build_sizes,
+        comparable=rings_in_order,
+        twin=rings_built_by_numpy,
+    )
+    for exchange in ("mailbox", "barrier"):
+        yield Case(
+            "network_advance_rings",
+            rings_advance_inputs(exchange),
+            small={"percent": 1, "steps": 40},
+            sizes=(),
+            device=({"percent": 10, "steps": 1_000}, {"percent": 100, "steps": 1_000}),
+            variant=exchange,
+            needed=rings_advance_bytes,
+            bytes_text="state read and written once, and 4 bytes per synaptic event",
+            derive=rings_advance_sizes,
+            restore=True,
+            comparable=rings_advanced,
+            twin=rings_advanced_by_numpy,
+        )
 
 
 CASES: tuple[Case, ...] = (

@@ -30,7 +30,20 @@ def backward_variants() -> Iterator[Case]:
             yield replace(case, make=make, variant=f"{case.variant} {surrogate.kind}", skip=())
 
 
-MORE: tuple[Case, ...] = tuple(backward_variants())
+def streaming_variants() -> Iterator[Case]:
+    """Networks in rings on so few blocks that each carries several tiles."""
+    for case in CASES:
+        if case.op != "network_advance_rings":
+            continue
+
+        def make(sizes, rng, case=case):
+            arrays, settings = case.make(sizes, rng)
+            return arrays, settings | {"blocks": 2}
+
+        yield replace(case, make=make, variant=f"{case.variant} streaming")
+
+
+MORE: tuple[Case, ...] = (*backward_variants(), *streaming_variants())
 
 
 def cases() -> Iterator[Case]:

@@ -69,7 +69,9 @@ def test_case_is_whole(case):
     """Sizes of one kind everywhere, CUDA where there are kernels, inputs and settings complete."""
     names = list(case.small)
     assert all(list(sizes) == names for sizes in (*case.sizes, *case.device))
+    assert case.backends == contract.OPS[case.op].backends
     assert bool(case.device) == bool(contract.OPS[case.op].kernels) == ("cuda" in case.backends)
+    assert bool(case.sizes) == (case.twin is None) == ("numpy" in case.backends)
     if case.op.startswith("network"):
         return  # their inputs take the engine to make
     arrays, settings = case.make(case.small, np.random.default_rng(0))
@@ -118,6 +120,68 @@ def test_csr_is_sound():
     assert matrix["indices"].max() < 40
     for begin, end in zip(matrix["indptr"], matrix["indptr"][1:], strict=False):
         assert (np.diff(matrix["indices"][begin:end]) > 0).all()
+
+
+# ------------------------------------------------------------------ networks in rings
+
+RINGS = [case for case in (*cases.CASES, *every_kernel.MORE) if case.op.endswith("_rings")]
+RINGS_BY_NAME = {case.name: case for case in RINGS}
+
+
+@pytest.mark.usefixtures("without_gpu")
+@pytest.mark.parametrize("case", RINGS, ids=lambda case: case.name)
+def test_rings_equal_their_twin_under_the_harness(case, monkeypatch):
+    use_emulator(monkeypatch)
+    prepared = measure.check(case, EMULATED)
+    if "progress" in prepared.outputs:
+        done, events, fired = prepared.outputs["progress"]
+        assert done == case.small["steps"]
+        assert events > 500
+        assert fired > 0
+        assert prepared.needed == 2 * prepared.inputs["state"].nbytes + 4 * events
+
+
+def test_rings_are_streamed_and_exchanged_in_both_ways():
+    names = {name.removeprefix("network_advance_rings ") for name in RINGS_BY_NAME}
+    ways = ("mailbox", "barrier", "mailbox streaming", "barrier streaming")
+    assert names == {"network_build_rings", *ways}
+
+
+def built_by_hand():
+    """Two tiles and two sources: rows of 2, 1 words, and of 0, 3 words."""
+    return {
+        "words": np.array([9, 4, 7, 3, 1, 2], np.uint32),
+        "row_starts": np.array([[0, 2, 3], [3, 3, 6]]),
+        "cursors": np.array([[2, 1], [0, 3]], np.uint32),
+        "initial": np.zeros((3, 2), np.float32),
+    }
+
+
+def test_rows_are_compared_without_their_order():
+    found = cases.rings_in_order({}, built_by_hand())
+    assert set(found) == {"row_starts", "synapses", "initial"}
+    assert found["synapses"].tolist() == [4, 9, 7, 1, 2, 3]
+    # A weight belongs to its word, and a negative one is not sorted as if it were part of it.
+    amounts = np.array([-1, 5, -7, 0, 2, 1], np.int32)
+    found = cases.rings_in_order({}, built_by_hand() | {"amounts": amounts})
+    assert (found["synapses"] >> 32).tolist() == [4, 9, 7, 1, 2, 3]
+    assert (found["synapses"] & 0xFFFFFFFF).tolist() == [5, 2**32 - 1, 2**32 - 7, 2, 1, 0]
+
+
+@pytest.mark.parametrize("wrong", ["synapses", "spikes", "state", "recorded", "progress"])
+def test_rings_that_differ_from_their_twin_are_refused(wrong, monkeypatch):
+    """With one number of the twin's results changed."""
+    use_emulator(monkeypatch)
+    build = wrong == "synapses"
+    case = RINGS_BY_NAME["network_build_rings" if build else "network_advance_rings mailbox"]
+
+    def twin(sizes):
+        results = case.twin(sizes)
+        results[wrong].ravel()[0] += results[wrong].dtype.type(1)
+        return results
+
+    with pytest.raises(AssertionError, match=f"{case.name}: {wrong} on cuda"):
+        measure.check(replace(case, twin=twin), EMULATED)
 
 
 # ------------------------------------------------------------------ no time for a wrong result
