@@ -135,6 +135,7 @@ def test_rings_equal_their_twin_under_the_harness(case, monkeypatch):
     prepared = measure.check(case, EMULATED)
     if "progress" in prepared.outputs:
         done, events, fired = prepared.outputs["progress"]
+        assert prepared._settings["blocks"] == (2 if "streaming" in case.name else None)
         assert done == case.small["steps"]
         assert events > 500
         assert fired > 0
