@@ -141,6 +141,10 @@ def test_spikes_of_chosen_populations(whole):
         result.counts(5.0)
     simulation.reset()
     assert simulation.result().counts().sum() == 0
+    populations = simulation.network.populations
+    for chosen, labels in ((populations[1], ("I",)), (populations, ("E", "I"))):
+        other = Simulation(lively(), backend="numpy", threads=1, spikes=chosen)
+        assert other.run(0.0).recorded == labels
     none = Simulation(lively(), backend="numpy", threads=1, spikes=()).run(12.0)
     assert none.neurons.size == 0
     np.testing.assert_array_equal(none.counts(), whole.counts())
@@ -244,6 +248,9 @@ def test_spike_times(engine_backend, monkeypatch):
         (lambda: Record("E", neurons=[0.5]), TypeError, "neurons must be integers"),
         (lambda: Record("E", neurons=[[1]]), TypeError, "neurons must be integers"),
         (lambda: Record("E", neurons="all"), TypeError, "neurons must be integers, got 'all'"),
+        (lambda: Record("E", neurons=np.ones(3, bool)), TypeError, r"np\.flatnonzero\(mask\)"),
+        (lambda: Record("E", neurons=[True, False]), TypeError, r"np\.flatnonzero\(mask\)"),
+        (lambda: Record("E", neurons=slice(3)), TypeError, r"range\(start, stop\) for a slice"),
         (lambda: Record("E", every=0.0), ValueError, "every must be positive, got 0.0 ms"),
         (lambda: Record("E", every=np.nan), ValueError, "every must be positive, got nan ms"),
         (lambda: Record("E", every="1"), TypeError, "every must be a number of ms, got '1'"),
@@ -281,7 +288,7 @@ def test_bad_records(make, error, text):
         ),
         ({"record": "E"}, TypeError, "record must be Records, or names by label, got 'E'"),
         ({"record": 3}, TypeError, "record must be Records, or names by label, got 3"),
-        ({"record": ["E"]}, TypeError, "record must be Records, got 'E'"),
+        ({"record": ["E"]}, TypeError, 'or names by label such as {"E": "v"}, got \'E\''),
         ({"spikes": "X"}, ValueError, "Simulation: spikes: no population 'X'"),
         ({"spikes": 3}, TypeError, "Simulation: spikes must be a name or names, got 3"),
     ],

@@ -524,6 +524,23 @@ def test_bad_durations(duration, text):
     assert simulation.step == 1
 
 
+def test_more_is_skipped_than_there_is(whole):
+    assert whole.counts(30.0).sum() == 0
+    for skip in (30.2, 1e300, np.inf):
+        for call in (whole.counts, whole.rates):
+            with pytest.raises(ValueError, match=r"skip_ms=.* leaves nothing of .* 30 ms"):
+                call(skip)
+    with pytest.raises(ValueError, match=r"rates: skip_ms=30\.0 leaves nothing"):
+        whole.rates(30.0)
+    for skip in ("a", None, True):
+        with pytest.raises(TypeError, match=f"counts: skip_ms must be a number .* got {skip!r}"):
+            whole.counts(skip)
+
+
+def test_a_result_says_what_it_is(whole):
+    assert repr(whole) == f"<Result of 30 ms: {whole.steps.size:,} spikes of 254 neurons>"
+
+
 def diverging():
     """Conductances of 500 / ms and more: the midpoint rule diverges within 10 ms of dt = 0.1 ms."""
     return Network(

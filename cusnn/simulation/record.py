@@ -74,11 +74,23 @@ def _names(owner: str, value) -> tuple[str, ...]:
     return names
 
 
+def _labels(owner: str, value) -> tuple[str, ...]:
+    """Labels of populations, which may be given themselves."""
+    label = lambda one: one.label if isinstance(one, Population) else one  # noqa: E731
+    listed = isinstance(value, Iterable) and not isinstance(value, str)
+    return _names(owner, [label(one) for one in value] if listed else label(value))
+
+
 def _numbers(label: str, value) -> np.ndarray:
     try:
         numbers = np.atleast_1d(np.asarray(value if hasattr(value, "__len__") else [value]))
     except ValueError:
         numbers = np.zeros(0)
+    if isinstance(value, slice) or numbers.dtype.kind == "b":
+        raise TypeError(
+            f"Record of {label!r}: neurons must be integers, got {value!r}; write "
+            f"np.flatnonzero(mask) for a mask, range(start, stop) for a slice"
+        )
     if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
         raise TypeError(f"Record of {label!r}: neurons must be integers, got {value!r}")
     numbers = numbers.astype(np.int64)
@@ -111,7 +123,7 @@ class Recorder:
         self.every = math.gcd(*self._steps) or 1
         probes = [_probes(network, record) for record in self._records]
         self.probes = np.concatenate([np.zeros((0, 2), np.int64), *probes])
-        self.recorded = None if spikes is None else _names("Simulation: spikes", spikes)
+        self.recorded = None if spikes is None else _labels("Simulation: spikes", spikes)
         self._kept = None
         if self.recorded is not None:
             self._kept = np.zeros(network.size, bool)
@@ -232,7 +244,10 @@ def _records(network: Network, record) -> tuple[Record, ...]:
     records = tuple(record)
     for one in records:
         if not isinstance(one, Record):
-            raise TypeError(f"Simulation: record must be Records, got {one!r}")
+            raise TypeError(
+                f'Simulation: record must be Records, or names by label such as {{"E": "v"}}, '
+                f"got {one!r}"
+            )
         _check(network, one)
     labels = [one.population for one in records]
     twice = sorted({label for label in labels if labels.count(label) > 1})

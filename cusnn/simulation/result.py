@@ -73,6 +73,12 @@ class Result:
     recorded: tuple[str, ...] | None = None
     totals: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"<Result of {self.duration:g} ms: {self.steps.size:,} spikes of "
+            f"{self.n_neurons:,} neurons>"
+        )
+
     @property
     def times(self) -> np.ndarray:
         """Spike times in ms, float64 [n]: the end of the step, as NEST stamps them."""
@@ -96,10 +102,11 @@ class Result:
         """Spikes of each neuron, int64 [N], without the first ``skip_ms`` of the stretch.
 
         Raises:
-            ValueError: something is to be skipped, and the spikes of some population were not
-                recorded.
+            TypeError: ``skip_ms`` is no number.
+            ValueError: more is to be skipped than there is; or something is, and the spikes of
+                some population were not recorded.
         """
-        first = self._after(skip_ms)
+        first = self._after("counts", skip_ms)
         if self.totals is not None and first == self.first_step:
             return self.totals.copy()
         if self.recorded is not None:
@@ -110,12 +117,15 @@ class Result:
         return np.bincount(self.neurons[self.steps >= first], minlength=self.n_neurons)
 
     def rates(self, skip_ms: float = 0.0) -> dict[str, float]:
-        """Mean rate of each population, Hz, without the first ``skip_ms`` of the stretch."""
-        seconds = (self.first_step + self.n_steps - self._after(skip_ms)) * self.dt / 1000.0
-        if seconds <= 0:
-            raise ValueError(
-                f"rates: skip_ms={skip_ms} leaves nothing of a stretch of {self.duration:g} ms"
-            )
+        """Mean rate of each population, Hz, without the first ``skip_ms`` of the stretch.
+
+        Raises:
+            TypeError, ValueError: as ``counts``; nothing is left.
+        """
+        first = self._after("rates", skip_ms)
+        seconds = (self.first_step + self.n_steps - first) * self.dt / 1000.0
+        if seconds == 0:
+            raise self._nothing_left("rates", skip_ms)
         counts = self.counts(skip_ms)
         return {label: float(counts[part].mean()) / seconds for label, part in self.slices.items()}
 
@@ -226,10 +236,21 @@ class Result:
             about["recorded"] = tuple(about["recorded"])
         return cls(**found, **{"first_step": 0, **about})
 
-    def _after(self, skip_ms: float) -> int:
+    def _after(self, owner: str, skip_ms: float) -> int:
+        """The first step that is not skipped."""
+        if not isinstance(skip_ms, (int, float, np.number)) or isinstance(skip_ms, bool):
+            raise TypeError(f"{owner}: skip_ms must be a number of ms, got {skip_ms!r}")
         if not skip_ms >= 0:
-            raise ValueError(f"skip_ms must not be negative, got {skip_ms}")
-        return self.first_step + round(skip_ms / self.dt)
+            raise ValueError(f"{owner}: skip_ms must not be negative, got {skip_ms}")
+        # Rounded after it is known to be finite.
+        if skip_ms > self.duration + 0.5 * self.dt:
+            raise self._nothing_left(owner, skip_ms)
+        return self.first_step + min(round(skip_ms / self.dt), self.n_steps)
+
+    def _nothing_left(self, owner: str, skip_ms: float) -> ValueError:
+        return ValueError(
+            f"{owner}: skip_ms={skip_ms} leaves nothing of a stretch of {self.duration:g} ms"
+        )
 
 
 def _loaded_states(header: dict, arrays: dict[str, np.ndarray]) -> dict[str, States]:
