@@ -342,13 +342,15 @@ def zoo():
 
 
 def sparse():
-    """Two channels, few synapses, narrow weights: a step touches few neurons, or one twice."""
+    """Two channels, few synapses, narrow weights: a step touches few neurons, or one twice, and
+    once so many that they are not listed."""
     given = {"tau_syn": 5.0, "tau_syn_inh": 10.0, "tau_mem": 20.0, "i_offset": 600.0}
     cobas = CobaLIF(i_offset=150.0)
     return Network(
         (
             Population(150, CubaLIF(**given), "E", v=Normal(-56.0, 4.0)),
             Population(60, cobas, "C", v=Normal(-55.0, 3.0)),
+            Population(1, CubaLIF(**given), "burst"),
         ),
         (
             Projection("E", "E", FixedInDegree(1), Uniform(20.0, 60.0), Uniform(0.1, 0.3)),
@@ -356,8 +358,12 @@ def sparse():
             Projection("E", "E", FixedTotalNumber(40), 50.0, 0.2, receptor="inhibitory"),
             Projection("E", "C", FixedInDegree(1), 3.0, Uniform(0.1, 0.3)),
             Projection("C", "C", FixedInDegree(1), -3.0, 0.1),
+            Projection("burst", "E", AllToAll(), -20.0, 0.1),
         ),
-        (SpikeTimes("C", [3, 59], [0.5, 0.5], 20.0),),
+        (
+            SpikeTimes("C", [3, 59], [0.5, 0.5], 20.0),
+            SpikeTimes("burst", [0], [2.0], 9000.0),
+        ),
         seed=3,
     )
 
@@ -559,19 +565,19 @@ def test_fires_at_the_threshold_and_not_below(engine_backend):
 
 def test_weights_are_rounded_to_even(engine_backend):
     """Halves go to the even neighbour, whatever their sign."""
-    scale = plan(Network(PAIRED, (Projection("A", "B", HALVES, 0.0, 1.0),))).scales[1][0]
-    weights = (np.arange(-4, 5) + 0.5) / scale
-    weights = np.append(weights, 32_767 / scale)
+    weights = np.append((np.arange(-4, 5) + 0.5) / 4, 32_767 / 4)
     rule = FromList(np.arange(10), np.zeros(10, int), weights=weights)
-    net = Network(PAIRED, (Projection("A", "B", rule, 0.0, 1.0),))
-    planned, tables = build(net, backend=engine_backend)
-    assert planned.scales[1][0] == scale
+    net = Network(
+        (Population(10, JUMPS, "A"), Population(1, JUMPS, "B")),
+        (Projection("A", "B", rule, 0.0, 1.0),),
+    )
+    planned = plan(net)
+    planned.build["weights"][0, 6] = 4.0
+    tables = engine.network_build(
+        planned.build, n_neurons=11, tiles=1, longest=10, states=2, seed=1, backend=engine_backend
+    )
     found = [weight for *_, weight in unpacked(net, tables, 1)]
     assert found == [-4, -2, -2, 0, 0, 2, 2, 4, 4, 32_767]
-
-
-PAIRED = (Population(10, JUMPS, "A"), Population(1, JUMPS, "B"))
-HALVES = FromList(np.arange(10), np.zeros(10, int), weights=np.full(10, 100.0))
 
 
 def test_poisson_mean_and_variance(engine_backend):
