@@ -438,6 +438,17 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", ["folder", "no/net.npz"])
+def test_a_file_that_cannot_be_written_is_named(tmp_path, name):
+    """Not the temporary file beside it."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises((FileNotFoundError, IsADirectoryError)) as caught:
+        everything().save(tmp_path / name)
+    assert caught.value.filename == str(tmp_path / name)
+    assert ".part" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_networks_print_as_tables():
     lines = str(everything()).splitlines()
     net = everything()
@@ -454,6 +465,7 @@ def test_networks_print_as_tables():
         "A            3     CubaLIF(tau_mem=array [3])  v=array [3]",
         "v=-60, g_exc=Normal(mean=4, sd=1.5, low=0)",
         "A -> A       AllToAll(autapses=False)",
+        "A -> B       FromList(2 synapses)                 2  ",
         "array [6]",
         "inhibitory",
         "SpikeTimes(neurons=array [3], times=array [3], weight=1)",
@@ -661,7 +673,11 @@ LINK = FixedTotalNumber(5)
             ValueError,
             "g_inh must not be negative, got -5.7 nS; give a distribution low=0",
         ),
-        (lambda: Population(2, CubaLIF(), "A", v=[1j, 2]), TypeError, "v must be numbers"),
+        (
+            lambda: Population(2, CubaLIF(), "A", v=np.array([1j, 2])),
+            TypeError,
+            "v must be numbers",
+        ),
         (lambda: Population(2, CubaLIF(), "A", v=["1", 2]), TypeError, "v must be numbers"),
         (lambda: Population(2, CubaLIF(), "A", v=np.complex64(1)), TypeError, "v must be a number"),
         (lambda: FixedProbability("0.1"), TypeError, "p must be a number, got '0.1'"),

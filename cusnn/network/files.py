@@ -79,15 +79,24 @@ def _header(network: dict) -> str:
 
 
 def save(network, path) -> None:
-    """Write a file whole, or not at all."""
+    """Write a file whole, or not at all; an OSError names that file."""
     arrays: list[np.ndarray] = []
     header = _header(encoded(network, arrays))
     members = {f"array_{number}": array for number, array in enumerate(arrays)}
     path = os.fspath(path)
+    try:
+        _write(path, header=header, digest=digest(network), **members)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def _write(path: str, **members) -> None:
     handle, part = tempfile.mkstemp(dir=os.path.dirname(path) or ".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, header=header, digest=digest(network), **members)
+            np.savez_compressed(file, **members)
         os.chmod(part, 0o666 & ~_umask())
         os.replace(part, path)
     except BaseException:

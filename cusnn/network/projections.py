@@ -35,7 +35,8 @@ class Projection(ByValue):
             number, a distribution, an array [count] in the order of the connector's synapses, or
             [n_pre, n_post] for ``AllToAll``, whose diagonal is not read where autapses are
             excluded.
-        delay: ms, at least dt, rounded to whole steps; given as weights are.
+        delay: ms, at least dt, rounded to whole steps, halves to the even number (at dt 0.1 ms,
+            0.25 becomes 0.2; NEST makes it 0.3); given as weights are.
         receptor: "excitatory" or "inhibitory", for neurons that tell the two apart; None for
             inhibitory where the weight is negative.
 

@@ -96,7 +96,7 @@ class PoissonInput(Stimulus):
         sources: number of sources per neuron.
         weight: pA (mV for jumps of the voltage, nS for conductances).
         receptor: as in ``Projection``.
-        start, stop: ms; None for no end.
+        start, stop: ms; None, or later than any run, for no end.
 
     Raises:
         TypeError, ValueError: values of another kind, not finite, a negative rate or number.
@@ -152,7 +152,8 @@ class StepCurrent(Stimulus):
     Args:
         population: label.
         times: ms, ascending [n].
-        amplitudes: pA [n].
+        amplitudes: in the unit of the neuron's ``i_offset``: pA; mV/ms for ``Izhikevich``; with
+            an ``r`` of 1 and a threshold of 1, multiples of the threshold [n].
 
     Raises:
         TypeError, ValueError: times that do not ascend, values that are not finite, other lengths.
@@ -179,8 +180,8 @@ class ConstantCurrent(Stimulus):
 
     Args:
         population: label.
-        amplitude: pA.
-        start, stop: ms; None for no end.
+        amplitude: in the unit of the neuron's ``i_offset``, as in ``StepCurrent``.
+        start, stop: ms; None, or later than any run, for no end.
 
     Raises:
         TypeError, ValueError: values of another kind, not finite, or a stop before the start.
@@ -198,7 +199,7 @@ class ConstantCurrent(Stimulus):
 
     @property
     def amplitudes(self) -> np.ndarray:
-        """Current from each of ``steps`` on, pA."""
+        """Current from each of ``steps`` on, in the unit of ``amplitude``."""
         return np.array([self.amplitude] if self.stop is None else [self.amplitude, 0.0])
 
     def steps(self, dt: float) -> np.ndarray:

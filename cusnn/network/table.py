@@ -6,6 +6,8 @@ from dataclasses import MISSING, fields
 
 import numpy as np
 
+from cusnn.network.connectors import FromList
+
 
 def describe(network) -> str:
     """Tables of the populations, projections and stimuli."""
@@ -45,6 +47,8 @@ def short(value, leave_out: tuple[str, ...] = ()) -> str:
         return f"array [{shape}]"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, FromList):
+        return f"FromList({value.sources.size:,} synapses)"
     if not hasattr(value, "__dataclass_fields__"):
         return str(value)
     given = [
