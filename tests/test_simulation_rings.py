@@ -19,7 +19,7 @@ from cusnn.network import (
     SpikeTimes,
     StepCurrent,
 )
-from cusnn.neurons import LIF, CubaLIF, Relay
+from cusnn.neurons import LIF, CobaLIF, CubaLIF, Relay
 from cusnn.simulation import Record, Simulation, layouts, memory_estimate, pace
 
 RECORD = (Record("E", ("i", "v"), neurons=(40, 2), every=0.3), Record("I"))
@@ -133,6 +133,20 @@ def test_a_gpu_takes_no_threads():
     for make in (Simulation, memory_estimate):
         with pytest.raises(ValueError, match=f"{make.__name__}: threads are of CPUs, a GPU takes"):
             make(busy(), backend="cuda", threads=2)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_runs_that_cannot_go_on():
+    """Voltages that are no numbers, and steps of which keys of spikes hold 31 bits."""
+    network = Network(
+        Population(9, CobaLIF(), "driven"), (), PoissonInput("driven", 1000.0, 10, 1000.0)
+    )
+    simulation = Simulation(network, backend="cuda")
+    with pytest.raises(ValueError, match=r"the first in 'driven', .*; take a smaller dt"):
+        simulation.run(100.0)
+    assert simulation.result().n_steps == simulation.step > 0
+    with pytest.raises(ValueError, match=r"duration must be at most 2\.15e\+08 ms"):
+        simulation.run(3e8)
 
 
 def test_without_a_gpu(monkeypatch):
