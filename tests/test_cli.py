@@ -318,8 +318,22 @@ def test_checkpoint_of_another_network(tmp_path):
     file = tmp_path / "run.npz"
     assert call(*VA, "--checkpoint", file, "--out", tmp_path).exit_code == 0
     line = refused(call(*VA, "--seed", "2", "--resume", file, "--out", tmp_path / "new"))
-    assert "is of another network" in line
+    assert line.startswith(f"error: --resume {file} is of another network: 500 neurons")
+    assert "seed 1, digest" in line
+    assert line.endswith("; give the options of the run that wrote it")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("content", [b"junk", None])
+def test_a_file_that_is_no_checkpoint(tmp_path, content):
+    """Said by the name of the flag, before anything is announced."""
+    file = tmp_path / "junk.npz"
+    np.savez(file, header="{}")
+    file.write_bytes(content or file.read_bytes())
+    result = call(*VA, "--resume", file, "--out", tmp_path / "new")
+    line = refused(result)
+    assert line == f"error: --resume {file} is not a whole checkpoint of Simulation.save"
+    assert "neurons" not in result.output
 
 
 def test_sonata(monkeypatch, tmp_path):
@@ -440,6 +454,7 @@ def test_brunel_refuses(tmp_path, arguments, text):
         (("--in-degree", "3"), "--in-degree 3: in_degree must be a positive multiple of 5"),
         (("--connectivity", "all"), "--connectivity all: connectivity must be one of"),
         (("--weights", "mine"), "--weights mine: weights must be one of nest, brian2"),
+        (("--kind", "coba", "--weights", "brian2"), "--weights brian2: for --kind cuba only"),
         (("--record", "v:E"), "--record v:E: must be VARIABLES:POPULATION:NUMBER"),
         (("--record", "v:E:x"), "--record v:E:x: must be VARIABLES:POPULATION:NUMBER"),
         (("--record", "v:X:1"), "--record v:X:1: there are E, I"),
@@ -450,6 +465,7 @@ def test_brunel_refuses(tmp_path, arguments, text):
         (("--format", "csv"), "--format must be one of npz, sonata, got 'csv'"),
         (("--format", "sonata", "--record", "v:E:1"), "--record needs --format npz"),
         (("--checkpoint", "/no/such/folder/file"), "file: there is no such folder"),
+        (("--checkpoint", "/"), "--checkpoint / is a folder; name a file in it"),
         (("--resume", "/no/such/file"), "--resume /no/such/file: there is no such file"),
     ],
 )
@@ -624,6 +640,7 @@ def test_ctrl_c_while_measuring(monkeypatch, tmp_path):
     shorter_runs(monkeypatch, 8.0)
     result = run_tiny(tmp_path)
     assert result.exit_code == 130
+    assert "interrupted; writing what there is" in result.output
     assert "interrupted after 8 of 15 ms" in result.output
     assert Result.load(tmp_path / "spikes.npz").duration == pytest.approx(8.0)
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -770,7 +787,7 @@ def test_every_flag_is_documented(model, own):
     shared = ("time", "warmup", "dt", "seed", "backend", "threads", "out")
     for flag in (*own, *shared, "record", "checkpoint", "resume", "format"):
         assert f"--{flag}" in text
-    assert "or 0 with --resume" in " ".join(text.replace("│", " ").split())
+    assert "default: (100, or 0 with --resume)" in " ".join(text.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(

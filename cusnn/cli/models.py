@@ -95,11 +95,13 @@ def vogels_abbott(settings: Settings, **options) -> Published:
     from cusnn import models
 
     network = described(models.vogels_abbott, settings, options)
-    kind = options["kind"]
+    kind, weights = options["kind"], options["weights"]
+    if kind == "coba" and weights != "nest":
+        raise ValueError(f"--weights {weights}: for --kind cuba only, coba has one form")
     in_words = {"in-degree": "fixed in-degree", "probability": "fixed probability"}
     about = f"{options['in_degree']} inputs each, {in_words[options['connectivity']]}"
     if kind == "cuba":
-        about += f", weights of {WEIGHTS[options['weights']]}"
+        about += f", weights of {WEIGHTS[weights]}"
     return Published(
         name="vogels-abbott",
         title=f"{kind.upper()} network[/] (Vogels and Abbott 2005, Brette et al. 2007)",

@@ -24,7 +24,8 @@ Time = Annotated[float, typer.Option("--time", help="Model time that is measured
 Warmup = Annotated[
     float | None,
     typer.Option(
-        help="Model time before that, left out of all figures, ms; 100, or 0 with --resume."
+        help="Model time before that, left out of all figures, ms.",
+        show_default="100, or 0 with --resume",
     ),
 ]
 Dt = Annotated[float, typer.Option(help="Step, ms; at most the shortest delay.")]

@@ -82,8 +82,10 @@ def check(settings: Settings, network) -> None:
     records(settings, network)
     if settings.checkpoint is not None and not settings.checkpoint.absolute().parent.is_dir():
         raise ValueError(f"--checkpoint {settings.checkpoint}: there is no such folder")
-    if settings.resume is not None and not settings.resume.is_file():
-        raise ValueError(f"--resume {settings.resume}: there is no such file")
+    if settings.checkpoint is not None and settings.checkpoint.is_dir():
+        raise ValueError(f"--checkpoint {settings.checkpoint} is a folder; name a file in it")
+    if settings.resume is not None:
+        _check_resume(settings.resume, network)
 
 
 def records(settings: Settings, network) -> list:
@@ -118,6 +120,28 @@ def _check_record(text: str, variables: str, population, number: int) -> None:
         raise ValueError(
             f"--record {text}: {population.label} has {population.size} neurons, got {number}"
         )
+
+
+def _check_resume(path: Path, network) -> None:
+    if not path.is_file():
+        raise ValueError(f"--resume {path}: there is no such file")
+    from cusnn.simulation.checkpoint import read_checkpoint
+
+    try:
+        saved = read_checkpoint(path)
+    except ValueError as error:
+        raise _of_resume(path, error) from None
+    try:
+        saved.check_network(path, network)
+    except ValueError as error:
+        advice = "; give the options of the run that wrote it"
+        raise _of_resume(path, error, advice) from None
+
+
+def _of_resume(path: Path, error: ValueError, advice: str = "") -> ValueError:
+    """What is wrong with a file, by the name of the flag and not of the function."""
+    reason = str(error).removeprefix(f"Simulation.load: {path} ")
+    return ValueError(f"--resume {path} {reason}{advice}")
 
 
 def _check_times(settings: Settings) -> None:
