@@ -3,6 +3,10 @@
 Times are in ms and in any order; neurons are numbered from 0. A window is [start, stop). Neurons
 whose statistic is not defined get nan. Definitions are those of Elephant's ``statistics`` and
 ``spike_train_correlation``.
+
+``Result.times`` are the ends of steps: a spike of the last step before b is stamped b, and belongs
+to the window that starts there. The steps of a simulation from a to b are therefore the window
+start=a + dt/2, stop=b + dt/2; ``Result.rates`` counts them without a window.
 """
 
 from __future__ import annotations
@@ -21,19 +25,27 @@ __all__ = [
 
 # A time that lies this share of a bin below an edge belongs to the bin above: 3 * 0.1 is not 0.3.
 EDGE = 1e-6
+# Of one table, 32 GiB: what asks for more is a bin in the wrong unit.
+MOST_COUNTS = 2**32
 
 
 def rates(times, neurons, n_neurons: int, *, start: float, stop: float) -> np.ndarray:
     """Mean rate of each neuron in a window: spikes / (stop - start).
 
+    ``Result.times`` are ends of steps: for the stretch from a to b of a simulation take
+    start=a + dt/2, stop=b + dt/2, or ``Result.rates``, which gives a rate per population.
+
     Args:
         times: ms [n].
         neurons: int [n].
         n_neurons: number of neurons N.
-        start, stop: ms.
+        start, stop: the window [start, stop), ms.
 
     Returns:
         Hz, float64 [N].
+
+    Raises:
+        ValueError: an empty window, or neurons out of range.
     """
     counts = spike_counts(times, neurons, n_neurons, bin=stop - start, start=start, stop=stop)
     return counts[:, 0] * (1000.0 / (stop - start))
@@ -94,22 +106,19 @@ def spike_counts(
         neurons: int [n].
         n_neurons: number of neurons N.
         bin: width, ms. What is left of the window after the last whole bin is not counted.
-        start, stop: ms.
+        start, stop: the window [start, stop), ms; dt/2 later than the stretch of a ``Result``,
+            as for ``rates``.
 
     Returns:
         int64 [N, bins].
 
     Raises:
-        ValueError: a window shorter than a bin, or neurons out of range.
+        ValueError: a window shorter than a bin or without end, more than 2**32 counts, or neurons
+            out of range.
     """
     times, neurons = _trains(times, neurons)
     _check_members(neurons, n_neurons)
-    n_bins = int((stop - start) / bin + EDGE) if bin > 0 else 0
-    if n_bins < 1:
-        raise ValueError(
-            f"spike_counts: the window from {start:g} to {stop:g} ms must hold at least one bin, "
-            f"got bin={bin:g} ms"
-        )
+    n_bins = _number_of_bins(bin, start, stop, n_neurons)
     place = np.floor((times - start) / bin + EDGE)
     inside = (place >= 0) & (place < n_bins)
     cells = neurons[inside] * n_bins + place[inside].astype(np.int64)
@@ -171,7 +180,29 @@ def _trains(times, neurons) -> tuple[np.ndarray, np.ndarray]:
     return times, neurons.astype(np.int64)
 
 
+def _number_of_bins(bin: float, start: float, stop: float, n_neurons: int) -> int:
+    if not np.isfinite([bin, start, stop]).all():
+        raise ValueError(
+            f"spike_counts: bin, start and stop must be finite, got {bin:g}, {start:g} and "
+            f"{stop:g} ms"
+        )
+    bins = (stop - start) / bin + EDGE if bin > 0 else 0.0
+    if bins < 1:
+        raise ValueError(
+            f"spike_counts: the window from {start:g} to {stop:g} ms must hold at least one bin, "
+            f"got bin={bin:g} ms"
+        )
+    if bins * n_neurons > MOST_COUNTS:
+        raise ValueError(
+            f"spike_counts: must be at most {MOST_COUNTS:,} counts, got {bins:.3g} bins of "
+            f"{bin:g} ms for {n_neurons:,} neurons; take wider bins or a shorter window"
+        )
+    return int(bins)
+
+
 def _check_members(neurons: np.ndarray, n_neurons: int) -> None:
+    if n_neurons < 0:
+        raise ValueError(f"n_neurons must be at least 0, got {n_neurons}")
     if neurons.size and not (0 <= neurons.min() and neurons.max() < n_neurons):
         raise ValueError(
             f"neurons must lie in 0 to {n_neurons - 1}, got {neurons.min()} to {neurons.max()}"

@@ -7,6 +7,8 @@ excitatory.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from cusnn import analysis
@@ -32,6 +34,9 @@ SHOWN = {
     "cv_isi": (0.05, "CV of inter-spike intervals"),
     "correlation": (0.001, "pairwise correlation"),
 }
+# A label's last letter is a kind where it ends a name: that of L4E and coreE, not that of PIE.
+KIND = re.compile(r"(?<=[a-z0-9])[EI]$")
+LINE_STYLES = ("-", "--", ":", "-.")
 EXCITATORY, INHIBITORY, INK, GRID = "#2a5d8f", "#cf3f4f", "#333333", "#d9d9d9"
 
 
@@ -55,7 +60,12 @@ def raster(
 
     Returns:
         ax.
+
+    Raises:
+        ValueError: no populations.
     """
+    if not slices:
+        raise ValueError("raster: slices must name at least one population, got none")
     times, neurons = np.asarray(times), np.asarray(neurons)
     inside = (times >= start) & (times <= stop)
     times, neurons = times[inside], neurons[inside]
@@ -137,19 +147,22 @@ def rates(ax, rates: dict, reference: dict | None = None, reference_label: str =
 
     Args:
         ax: matplotlib axes.
-        rates: Hz by population.
-        reference: rates to compare with, drawn as marks.
+        rates: Hz by population; what is not finite gets no bar.
+        reference: rates to compare with, drawn as marks, of all populations or of some.
         reference_label: their name in the legend.
 
     Returns:
         ax.
     """
-    place = np.arange(len(rates))
-    ax.barh(place, list(rates.values()), height=0.68, color=[colour(label) for label in rates])
-    largest = max([*rates.values(), *(reference or {}).values(), 1e-9])
+    place, values = np.arange(len(rates)), np.array(list(rates.values()), float)
+    bars = np.where(np.isfinite(values), values, np.nan)
+    ax.barh(place, bars, height=0.68, color=[colour(label) for label in rates])
+    marks = np.array([(reference or {}).get(label, np.nan) for label in rates], float)
+    known = [number for number in (*values, *marks) if np.isfinite(number)]
+    largest = max([*known, 1e-9])
     if reference:
         ax.plot(
-            [reference[label] for label in rates],
+            marks,
             place,
             linestyle="none",
             marker="D",
@@ -159,8 +172,8 @@ def rates(ax, rates: dict, reference: dict | None = None, reference_label: str =
             label=reference_label,
         )
         ax.legend(frameon=False, fontsize=8, loc="upper right", handletextpad=0.2)
-    for y, (label, value) in enumerate(rates.items()):
-        right = max(value, (reference or {}).get(label, 0.0))
+    for y, value in enumerate(values):
+        right = max([number for number in (value, marks[y]) if np.isfinite(number)], default=0.0)
         ax.text(right + 0.04 * largest, y, f"{value:.2f}", va="center", fontsize=8, color=INK)
     ax.set_yticks(place, [pretty(label) for label in rates])
     ax.set_ylim(len(rates) - 0.4, -0.6)
@@ -188,25 +201,32 @@ def distributions(ax, values: dict, *, bins=30, xlabel: str = "", ylabel: str = 
     everything = np.concatenate([np.zeros(0), *kept.values()])
     edges = np.histogram_bin_edges(everything, bins)
     layers = list(dict.fromkeys(_layer(label) for label in kept))
+    highest = 0.0
     for label, numbers in kept.items():
         if numbers.size == 0:
             continue
         shares = np.histogram(numbers, edges)[0] / numbers.size
-        # One colour for E and one for I; layers differ by their strength.
-        strength = 1.0 - 0.7 * layers.index(_layer(label)) / max(1, len(layers) - 1)
+        highest = max(highest, float(shares.max()))
+        # One colour for E and one for I; layers differ by their strength and by their strokes.
+        layer = layers.index(_layer(label))
+        strength = 1.0 - 0.7 * layer / max(1, len(layers) - 1)
         ax.stairs(
             shares,
             edges,
             color=colour(label),
             alpha=strength,
             linewidth=1.4,
+            linestyle=LINE_STYLES[layer % len(LINE_STYLES)],
             label=pretty(label),
         )
     ax.set_ylim(bottom=0)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, fontsize=8, ncols=2)
+    if entries := len(ax.get_legend_handles_labels()[0]):
+        rows = -(-entries // 2)
+        # Room for the legend above the highest bin.
+        ax.set_ylim(top=highest * (1.1 + 0.1 * rows))
+        ax.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     _plain(ax)
     return ax
 
@@ -250,7 +270,7 @@ def traces(
     Args:
         ax: matplotlib axes.
         times: ms [T].
-        values: [T, n].
+        values: [T, n]; nan and infinities leave a gap.
         neurons: numbers to print beside the traces [n]; None for 0 to n - 1.
         shade: colour.
         name, unit: of the variable.
@@ -268,8 +288,11 @@ def traces(
         )
     n = values.shape[1]
     numbers = np.arange(n) if neurons is None else np.asarray(neurons)
-    low = values.min(axis=0, initial=np.inf)
-    spread = max(float((values.max(axis=0, initial=-np.inf) - low).max(initial=0.0)), 1e-12)
+    known = np.isfinite(values)
+    values = np.where(known, values, np.nan)
+    low = values.min(axis=0, initial=np.inf, where=known)
+    high = values.max(axis=0, initial=-np.inf, where=known)
+    spread = max(float((high - low).max(initial=0.0)), 1e-12)
     places = np.arange(n)[::-1]
     for column, place in enumerate(places):
         shown = (values[:, column] - low[column]) / (1.25 * spread) + place
@@ -414,11 +437,15 @@ def activity(
 
 def pretty(label: str) -> str:
     """A label as it is printed: layers 2 and 3 are one."""
-    return label.replace("L23", "L2/3").replace("E", " E").replace("I", " I").strip()
+    return KIND.sub(r" \g<0>", _layer_name(label))
 
 
 def _layer(label: str) -> str:
-    return label[:-1] if label[1:] and label[-1] in ("E", "I") else label
+    return KIND.sub("", label)
+
+
+def _layer_name(label: str) -> str:
+    return re.sub(r"L23(?!\d)", "L2/3", label)
 
 
 def _figure_class():
@@ -453,7 +480,7 @@ def _layers(ax, slices: dict) -> None:
         first, last = bounds.setdefault(_layer(label), [part.start, part.stop])
         bounds[_layer(label)] = [min(first, part.start), max(last, part.stop)]
     middles = [(first + last) / 2 for first, last in bounds.values()]
-    ax.set_yticks(middles, [layer.replace("L23", "L2/3") for layer in bounds])
+    ax.set_yticks(middles, [_layer_name(layer) for layer in bounds])
     ax.tick_params(axis="y", length=0)
     for first, _ in list(bounds.values())[1:]:
         ax.axhline(first, color=GRID, linewidth=0.8, zorder=0)

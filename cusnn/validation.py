@@ -64,14 +64,20 @@ def ks_distance(first, second) -> float:
     """Kolmogorov-Smirnov distance of two samples: the largest |F_first(x) - F_second(x)|.
 
     Args:
-        first, second: numbers [n], [m]; nan is left out.
+        first, second: numbers [n], [m]; nan and infinities are left out.
 
     Returns:
-        0 to 1; 1 where one sample is empty, 0 where both are.
+        0 to 1.
+
+    Raises:
+        ValueError: a sample without numbers.
     """
     first, second = (np.sort(_defined(sample)) for sample in (first, second))
     if first.size == 0 or second.size == 0:
-        return float(first.size != second.size)
+        raise ValueError(
+            f"ks_distance: both samples must hold numbers, got {first.size} and {second.size} "
+            f"that are finite; Histogram.distance calls an empty sample 1 from any other"
+        )
     places = np.concatenate([first, second])
     shares = [np.searchsorted(s, places, side="right") / s.size for s in (first, second)]
     return float(np.abs(shares[0] - shares[1]).max())
@@ -93,7 +99,13 @@ class Histogram:
 
     @classmethod
     def of(cls, values, resolution: float) -> Histogram:
-        """Histogram of numbers; nan is left out."""
+        """Histogram of numbers; nan and infinities are left out.
+
+        Raises:
+            ValueError: a resolution that is not above 0.
+        """
+        if not 0 < resolution < np.inf:
+            raise ValueError(f"Histogram: resolution must be above 0, got {resolution:g}")
         places = np.floor(_defined(values) / resolution + 0.5).astype(np.int64)
         if places.size == 0:
             return cls(resolution, 0, np.zeros(0, np.int64))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cusnn import analysis
+from cusnn.simulation import Result
 
 # Neuron 0 fires at 1, 3, 7 ms; 1 never; 2 once; 3 at 2 and 6 ms.
 TIMES = np.array([7.0, 2.0, 1.0, 4.0, 3.0, 6.0])
@@ -142,6 +143,45 @@ def test_bad_trains(times, neurons, kind, text):
 def test_bad_window(bin, stop):
     with pytest.raises(ValueError, match="at least one bin"):
         analysis.spike_counts(TIMES, NEURONS, 4, bin=bin, start=0.0, stop=stop)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"stop": np.inf}, "must be finite, got 1, 0 and inf ms"),
+        ({"start": -np.inf}, "must be finite, got 1, -inf and 10 ms"),
+        ({"bin": np.nan}, "must be finite, got nan, 0 and 10 ms"),
+        (
+            {"bin": 1e-15},
+            "4,294,967,296 counts, got 1e\\+16 bins of 1e-15 ms for 4 neurons",
+        ),
+        ({"n_neurons": -1}, "n_neurons must be at least 0, got -1"),
+    ],
+)
+def test_bad_request(changes, text):
+    settings = {"n_neurons": 4, "bin": 1.0, "start": 0.0, "stop": 10.0, **changes}
+    with pytest.raises(ValueError, match=text):
+        analysis.spike_counts([1.0], [0], **settings)
+
+
+def test_cv_of_fewer_than_no_neurons():
+    with pytest.raises(ValueError, match="n_neurons must be at least 0, got -2"):
+        analysis.cv_isi([], [], -2)
+
+
+def test_a_stretch_of_a_result_is_a_window_half_a_step_later():
+    """One spike in each step of 0.1 ms from 5 to 15 ms: stamped 5.1, 5.2, ..., 15.0."""
+    steps = np.arange(50, 150)
+    result = Result(steps, np.zeros_like(steps), {"E": slice(0, 1)}, 0.1, 50, 100)
+    half = result.dt / 2
+
+    def rate(start, stop):
+        return analysis.rates(result.times, result.neurons, 1, start=start, stop=stop)[0]
+
+    assert rate(5.0 + half, 15.0 + half) == pytest.approx(result.rates()["E"], rel=1e-12)
+    assert rate(7.0 + half, 15.0 + half) == pytest.approx(result.rates(skip_ms=2.0)["E"])
+    # The bare window leaves out the spike of the last step, and here no step ends at its start.
+    assert rate(5.0, 15.0) == pytest.approx(9_900.0)
 
 
 def test_bad_counts():

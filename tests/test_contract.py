@@ -31,8 +31,6 @@ def by_name(op):
     return op.name
 
 
-
-
 @pytest.mark.parametrize("op", OPS, ids=by_name)
 def test_backend_signatures(op):
     for name in op.backends:

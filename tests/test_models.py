@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.special import erfcx
 
 from cusnn import models
-from cusnn.models.mean_field import stationary_rate
+from cusnn.models.mean_field import _siegert_rates, stationary_rate
 from cusnn.network import FixedInDegree, FixedProbability, Uniform
 from cusnn.neurons import LIF, Relay
 from cusnn.simulation import Simulation
@@ -63,6 +63,36 @@ def test_stationary_rate_is_the_highest():
     assert models.siegert_rate(rate, 1.0, NEURON) == pytest.approx(rate)
     assert models.siegert_rate(0.0, 1.0, NEURON) < 1e-9
     assert stationary_rate(NEURON, lambda x: (0.0, 1.0)) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("b", [-3.0, 0.5, 1.5, 4.0, 8.0, 20.0, 26.0])
+def test_siegert_by_rows_is_that_of_each(b):
+    """The sums of several inputs share their points; those of one alone are chosen for it."""
+    sd = np.array([0.2, 1.0, 5.0, 40.0])
+    mean = NEURON.v_threshold - np.array([b, -2.0, 6.0, 12.0]) * sd
+    rates = _siegert_rates(mean, sd, NEURON)
+    alone = [models.siegert_rate(m, s, NEURON) for m, s in zip(mean, sd, strict=True)]
+    assert rates == pytest.approx(alone, rel=1e-10, abs=1e-280)
+    assert alone[0] == pytest.approx(by_quadrature(mean[0], sd[0], NEURON), rel=1e-8, abs=1e-290)
+
+
+def test_stationary_rate_asks_for_few_moments():
+    """The grid once, and then a method that finds a smooth root in a handful of evaluations."""
+    asked = []
+
+    def moments(rate):
+        asked.append(rate)
+        return 24.0 - 0.5 * rate, 4.0
+
+    rate = stationary_rate(NEURON, moments)
+    assert models.siegert_rate(24.0 - 0.5 * rate, 4.0, NEURON) == pytest.approx(rate, rel=1e-12)
+    assert len(asked) < 420
+
+
+def test_stationary_rate_at_a_jump():
+    """Nothing reproduces itself: silence above 70 Hz, more than that below."""
+    rate = stationary_rate(NEURON, lambda rate: (60.0 if rate < 70.0 else 0.0, 0.0))
+    assert rate == pytest.approx(70.0, rel=1e-12)
 
 
 def test_brunel_is_the_published_network():

@@ -250,3 +250,61 @@ def test_without_matplotlib(monkeypatch):
 )
 def test_ordinals(n, text):
     assert plots._ordinal(n) == text
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "layer"),
+    [
+        ("LIF", "LIF", "LIF"),
+        ("MEC", "MEC", "MEC"),
+        ("PIE", "PIE", "PIE"),
+        ("coreE", "core E", "core"),
+        ("L23I", "L2/3 I", "L23"),
+        ("L6E", "L6 E", "L6"),
+        ("Ex", "Ex", "Ex"),
+        ("CA1E", "CA1 E", "CA1"),
+        ("L230E", "L230 E", "L230"),
+    ],
+)
+def test_labels_of_users(label, text, layer):
+    assert plots.pretty(label) == text
+    assert plots._layer(label) == layer
+
+
+def test_rates_that_are_not_known(ax):
+    given = {"E": np.nan, "I": 4.0, "X": np.inf}
+    assert plots.rates(ax, given, {"E": 2.0}) is ax
+    assert ax.get_xlim() == pytest.approx((0.0, 1.22 * 4.0))
+    marks = ax.lines[0].get_xdata()
+    assert marks[0] == 2.0
+    assert np.isnan(marks[1:]).all()
+    assert [text.get_text() for text in ax.texts] == ["nan", "4.00", "inf"]
+    assert [text.get_position()[0] for text in ax.texts] == pytest.approx([2.16, 4.16, 0.16])
+    ax.figure.canvas.draw()
+
+
+def test_raster_without_populations(ax):
+    with pytest.raises(ValueError, match="raster: slices must name at least one population"):
+        plots.raster(ax, TIMES, NEURONS, {}, start=0.0, stop=10.0)
+
+
+def test_traces_with_gaps(ax):
+    values = np.array([[np.nan, np.nan], [-55.0, np.nan], [-60.0, np.nan], [np.inf, np.nan]])
+    assert plots.traces(ax, [0.1, 0.2, 0.3, 0.4], values) is ax
+    first, second, _ = (line.get_ydata() for line in ax.lines)
+    assert first == pytest.approx([np.nan, 1.8, 1.0, np.nan], nan_ok=True)
+    assert np.isnan(second).all()
+    assert ax.texts[0].get_text() == "2 mV"
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("n", [1, 2, 8])
+def test_legend_of_distributions_lies_above_the_bins(n):
+    ax = Figure(figsize=(5, 3.5)).add_subplot()
+    plots.distributions(ax, {f"L{k}E": [0.5] * 9 + [0.1] for k in range(n)}, bins=[0, 0.2, 0.8, 1])
+    ax.figure.canvas.draw()
+    low = ax.get_legend().get_window_extent().y0
+    assert low >= ax.transData.transform((0.5, 0.9))[1]
+    styles = [(patch.get_linestyle(), patch.get_alpha()) for patch in ax.patches]
+    assert len(set(styles)) == n
+    assert len({style for style, _ in styles}) == min(n, 4)

@@ -1,5 +1,7 @@
 """What a run records: voltages against closed forms, intervals, choices, and what is refused."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -159,6 +161,18 @@ def test_samples_go_through_files(tmp_path):
     np.testing.assert_allclose(back.states["E"].times, result.states["E"].times)
     assert back.recorded == ("I",)
     np.testing.assert_array_equal(back.counts(), result.counts())
+
+
+def test_files_are_not_compressed_and_older_ones_that_are_still_load(tmp_path):
+    result = Simulation(lively(), backend="numpy", threads=1).run(6.0)
+    result.save(tmp_path / "run.npz")
+    with zipfile.ZipFile(tmp_path / "run.npz") as file:
+        assert {part.compress_type for part in file.infolist()} == {zipfile.ZIP_STORED}
+    with np.load(tmp_path / "run.npz") as file:
+        np.savez_compressed(tmp_path / "older.npz", **file)
+    older = Result.load(tmp_path / "older.npz")
+    np.testing.assert_array_equal(older.steps, result.steps)
+    np.testing.assert_array_equal(older.counts(), result.counts())
 
 
 # ------------------------------------------------------------------ inputs that change with time

@@ -58,8 +58,21 @@ def test_distance_by_hand():
     assert ks_distance([1.0, 2.0, np.nan], [2.0, 3.0]) == 0.5
     assert ks_distance([1.0], [2.0]) == 1.0
     assert ks_distance([2.0], [2.0]) == 0.0
-    assert ks_distance([], [1.0]) == ks_distance([1.0], [np.nan]) == 1.0
-    assert ks_distance([], []) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [([], [1.0], "got 0 and 1"), ([1.0, 2.0], [np.nan], "got 2 and 0"), ([], [], "got 0 and 0")],
+)
+def test_distance_needs_numbers(first, second, text):
+    with pytest.raises(ValueError, match=f"ks_distance: both samples must hold numbers, {text}"):
+        ks_distance(first, second)
+
+
+@pytest.mark.parametrize("resolution", [-1.0, 0.0, np.nan, np.inf])
+def test_resolution_must_be_above_zero(resolution):
+    with pytest.raises(ValueError, match="Histogram: resolution must be above 0, got"):
+        Histogram.of([1.0], resolution)
 
 
 def test_distance_of_histograms_is_that_of_rounded_samples():

@@ -79,6 +79,7 @@ def simulate(console: Console, settings: Settings, simulation) -> Run:
             simulation.run(settings.time_ms, progress=lambda done, _: show(done, settings.warmup))
     except KeyboardInterrupt:
         interrupted = True
+        console.print("[yellow]interrupted; writing what there is[/]")
     result = simulation.result()
     if interrupted:
         console.print(

@@ -143,7 +143,11 @@ class Result:
         return self.times[member], self.neurons[member] - part.start
 
     def save(self, path) -> None:
-        """Write a compressed ``.npz`` that ``Result.load`` and ``numpy.load`` read."""
+        """Write an ``.npz`` that ``Result.load`` and ``numpy.load`` read.
+
+        It is not compressed: that would make it several times smaller, and take tens of times as
+        long while someone who interrupted the run waits.
+        """
         header = {
             "format": FORMAT,
             "populations": {label: [s.start, s.stop] for label, s in self.slices.items()},
@@ -165,7 +169,7 @@ class Result:
             for name, values in states.values.items():
                 arrays[f"states_{position}_value_{name}"] = values
         with open(path, "wb") as file:
-            np.savez_compressed(file, **arrays, header=json.dumps(header))
+            np.savez(file, **arrays, header=json.dumps(header))
 
     @classmethod
     def load(cls, path) -> Result:
