@@ -209,7 +209,7 @@ def distributions(ax, values: dict, *, bins=30, xlabel: str = "", ylabel: str = 
         highest = max(highest, float(shares.max()))
         # One colour for E and one for I; layers differ by their strength and by their strokes.
         layer = layers.index(_layer(label))
-        strength = 1.0 - 0.7 * layer / max(1, len(layers) - 1)
+        strength = 1.0 - 0.5 * layer / max(1, len(layers) - 1)
         ax.stairs(
             shares,
             edges,
