@@ -8,6 +8,7 @@ import os
 SECONDS_PER_CALL = 0.1
 MOST_STEPS_PER_CALL = 2**14
 CALLS_PER_TRIAL = 20
+CALLS_PER_EARLY_TRIAL = 3
 NEURONS_PER_THREAD = 2048
 # Threads that anybody may ask for, and threads per core where that is more.
 MANY_THREADS, MANY_PER_CORE = 256, 4
@@ -51,7 +52,8 @@ class Pace:
 
     Threads meet in every step, so where other programs take one of the cores, all wait for it;
     then one thread may be faster than several. Where it is free to choose, the pace takes what
-    was faster and tries the other now and then.
+    was faster and tries the other now and then, at first more often: the first calls are short and
+    find nothing in the caches.
     """
 
     def __init__(self, threads: int, free: bool):
@@ -64,7 +66,8 @@ class Pace:
         steps = min(self._steps, MOST_STEPS_PER_CALL)
         faster, *slower = sorted(self._seconds, key=self._seconds.get)
         self._calls += 1
-        if slower and self._calls % CALLS_PER_TRIAL == 0:
+        early = self._calls < CALLS_PER_TRIAL
+        if slower and self._calls % (CALLS_PER_EARLY_TRIAL if early else CALLS_PER_TRIAL) == 0:
             return max(steps // 4, 1), slower[0]
         return steps, faster
 
