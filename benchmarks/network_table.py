@@ -58,7 +58,7 @@ def markdown(content: dict) -> str:
         "not shown. cusnn records all spikes, NEST and Brian 2 (C++ standalone, float32) count "
         "them. Times do not hold build and compilation.",
         "",
-        "| network | cusnn | best peer | times faster | than NEST | asked |",
+        "| network | cusnn | best peer | times faster | than NEST | aim |",
         "|---|---:|---:|---:|---:|---|",
     ]
     entries = content["rows"].values()

@@ -56,3 +56,26 @@ def test_rates_are_those_of_the_result_file():
         assert expected in TEXT
         assert found["published"]["inside"]
         assert found["nest"]["inside"]
+
+
+def test_speed_is_that_of_the_result_file():
+    for run in json.loads((RESULTS / "microcircuit_speed.json").read_text()):
+        drive = {"dc": "direct current", "poisson": "Poisson"}[run["settings"]["drive"]]
+        speed = run["performance"]
+        expected = (
+            f"| {drive} | {run['settings']['threads']} | {speed['build_s']:.1f} s "
+            f"| {speed['measured_wall_s']:.2f} s "
+            f"| {speed['ns_per_synaptic_event']:.1f} ns "
+            f"| {speed['peak_memory_bytes'] / 1e9:.2f} GB |"
+        )
+        assert expected in TEXT
+
+
+def test_comparison_is_that_of_the_result_file():
+    from benchmarks import network_table
+
+    content = json.loads((RESULTS / "networks" / "networks.json").read_text())
+    table = network_table.markdown(content).splitlines()
+    for entry in content["rows"].values():
+        (line,) = (line for line in table if line.startswith(f"| {entry['title']} ("))
+        assert line in TEXT
