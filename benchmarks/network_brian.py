@@ -239,7 +239,7 @@ def listed(brian2, network, group, projections):
     """All drawn synapses in one ``Synapses``, by NumPy."""
     rng = np.random.default_rng(network.seed)
     columns = [draw(rng, network, projection) for projection in projections]
-    sources, targets, weights, delays = (np.concatenate(column) for column in zip(*columns))  # noqa: B905
+    sources, targets, weights, delays = map(np.concatenate, zip(*columns, strict=True))
     del columns
     if target(network, 1.0) != target(network, -1.0):
         raise TypeError("network_brian: drawn weights need one synaptic current")

@@ -110,8 +110,13 @@ def ends_by_hand(rule, same, n_pre, n_post, seed, stream):
         ]
         for n, m in ((n_pre, n_post), (n_post, n_pre))
     ]
-    draw = lambda k, which, of: of[words_by_hand(seed, stream, k)[which] * len(of) >> 32]  # noqa: E731
-    pick = lambda row, j, of: of[permuted_by_hand(seed, stream, row, j, len(of))]  # noqa: E731
+
+    def draw(k, which, of):
+        return of[words_by_hand(seed, stream, k)[which] * len(of) >> 32]
+
+    def pick(row, j, of):
+        return of[permuted_by_hand(seed, stream, row, j, len(of))]
+
     if isinstance(rule, FixedTotalNumber) and distinct:
         pairs = [(i, j) for i in range(n_pre) for j in targets[i]]
         return [pick(0, k, pairs) for k in range(rule.n)]

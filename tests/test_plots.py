@@ -226,7 +226,9 @@ def test_activity_of_no_spikes(tmp_path):
         stop=1.0,
         mean_rates=dict.fromkeys(SLICES, 0.0),
     )
+    assert len(result.axes) == 3
     result.savefig(tmp_path / "raster.png")
+    assert (tmp_path / "raster.png").stat().st_size > 10_000
 
 
 def test_without_matplotlib(monkeypatch):

@@ -130,8 +130,8 @@ class ClippedNormal(_Gaussian):
     def reach(self) -> tuple[float, float]:
         low, high = self.bounds()
         reach = LARGEST_DEVIATE * self.sd
-        clip = lambda value: min(max(value, low), high)  # noqa: E731
-        return clip(self.mean - reach), clip(self.mean + reach)
+        first, last = np.clip([self.mean - reach, self.mean + reach], low, high)
+        return float(first), float(last)
 
     def center(self) -> float:
         return self.reach()[0]

@@ -76,9 +76,11 @@ def _names(owner: str, value) -> tuple[str, ...]:
 
 def _labels(owner: str, value) -> tuple[str, ...]:
     """Labels of populations, which may be given themselves."""
-    label = lambda one: one.label if isinstance(one, Population) else one  # noqa: E731
-    listed = isinstance(value, Iterable) and not isinstance(value, str)
-    return _names(owner, [label(one) for one in value] if listed else label(value))
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        value = [one.label if isinstance(one, Population) else one for one in value]
+    elif isinstance(value, Population):
+        value = value.label
+    return _names(owner, value)
 
 
 def _numbers(label: str, value) -> np.ndarray:
