@@ -12,7 +12,7 @@ FRONT = ("contract", "dispatch", "neurons", "surrogates", "plasticity")
 
 # Module prefix -> modules of cusnn and libraries that it may import, anywhere in the file.
 ALLOWED = {
-    "cusnn.neurons": ((), ("numpy",)),
+    "cusnn.neurons": (("neurons",), ("numpy",)),
     "cusnn.surrogates": (("surrogates",), ("numpy",)),
     "cusnn.plasticity": ((), ("numpy",)),
     "cusnn.contract": ((), ("numpy",)),
