@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 # Public name -> the module that defines it; loaded when first asked for, so that importing the
 # package costs nothing.
 _HOMES = {
-    "cusnn.neurons": ("ALIF", "LIF", "CobaLIF", "CubaLIF", "Izhikevich", "Relay"),
+    "cusnn.neurons": ("ALIF", "LI", "LIF", "CobaLIF", "CubaLIF", "Izhikevich", "Relay"),
     "cusnn.plasticity": ("STDP",),
     "cusnn.ops.neuron": (
         "NeuronForward",
@@ -18,6 +18,15 @@ _HOMES = {
     ),
     "cusnn.ops.spikes": ("CompactSpikes", "spike_compact", "spike_pack", "spike_unpack"),
     "cusnn.ops.matmul": ("CSR", "spike_matmul", "spike_matmul_backward"),
+    "cusnn.ops.layer": ("LayerForward", "LayerGradients", "layer_backward", "layer_forward"),
+    "cusnn.ops.leaky": ("LeakyForward", "LeakyGradients", "leaky_backward", "leaky_forward"),
+    "cusnn.ops.optimize": ("adam_step", "sgd_step"),
+    "cusnn.ops.recurrent": (
+        "RecurrentForward",
+        "RecurrentGradients",
+        "recurrent_backward",
+        "recurrent_forward",
+    ),
     "cusnn.ops.stdp": ("stdp_step",),
     "cusnn.ops.encode": ("encode_latency", "encode_population", "encode_rate"),
     "cusnn.ops.decode": ("decode_count", "decode_first_spike"),
@@ -26,6 +35,7 @@ _HOMES = {
 }
 _MODULES = (
     "analysis",
+    "data",
     "models",
     "network",
     "neurons",

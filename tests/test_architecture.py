@@ -26,6 +26,8 @@ ALLOWED = {
     "cusnn.network": (("network", "neurons", "plasticity"), ("numpy",)),
     "cusnn.simulation": (("simulation", "ops", "network", "contract", "neurons"), ("numpy",)),
     "cusnn.simulation.sonata": ((), ("numpy", "h5py")),
+    "cusnn.data": (("data", "ops"), ("numpy",)),
+    "cusnn.data.handwritten": (("data",), ("numpy", "sklearn")),
     "cusnn.models": (("models", "network", "neurons"), ("numpy",)),
     "cusnn.analysis": ((), ("numpy",)),
     "cusnn.validation": (("analysis",), ("numpy",)),
