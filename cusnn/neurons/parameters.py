@@ -133,6 +133,10 @@ class Parameters:
                 continue
             if value is None and field.name in self.may_be_none:
                 continue
+            if field.type == "bool":
+                if not isinstance(value, bool):
+                    raise ValueError(f"{owner}: {field.name} must be True or False, got {value!r}")
+                continue
             value = _checked(owner, field.name, value, positive=field.name in self.positive)
             object.__setattr__(self, field.name, value)
         if not isinstance(self.t_refractory, float) or self.t_refractory < 0:
