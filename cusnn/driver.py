@@ -7,6 +7,7 @@ the finished cubin.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -279,6 +280,39 @@ def limits() -> Limits:
     """
     attributes = _cupy().cuda.Device().attributes
     return Limits(attributes["MultiProcessorCount"], attributes["MaxSharedMemoryPerBlockOptin"])
+
+
+@contextlib.contextmanager
+def visiting(device: int, stream: int, allocate, free):
+    """A block in which CuPy works on the device, stream and memory of another library.
+
+    Args:
+        device: number of the GPU.
+        stream: address of the CUDA stream; 0 for the default one.
+        allocate: function of (bytes, device) that returns the address of new memory, which that
+            library keeps for work on ``stream``.
+        free: function of (address, device) that gives it back.
+
+    Raises:
+        DriverError: CuPy or a GPU is missing.
+    """
+    cuda = _cupy().cuda
+    allocator = cuda.PythonFunctionAllocator(allocate, free)
+    with (
+        cuda.Device(device),
+        cuda.ExternalStream(stream, device),
+        cuda.using_allocator(allocator.malloc),
+    ):
+        yield
+
+
+def from_dlpack(array):
+    """Another library's array on a GPU as a CuPy array of the same memory.
+
+    Raises:
+        DriverError: CuPy or a GPU is missing.
+    """
+    return _cupy().from_dlpack(array)
 
 
 def free_bytes() -> int:

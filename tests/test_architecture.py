@@ -31,6 +31,7 @@ ALLOWED = {
     "cusnn.models": (("models", "network", "neurons"), ("numpy",)),
     "cusnn.analysis": ((), ("numpy",)),
     "cusnn.validation": (("analysis",), ("numpy",)),
+    "cusnn.torch": (("torch", "ops", "driver", *FRONT), ("numpy", "torch")),
     "cusnn.plots": (("analysis",), ("numpy", "matplotlib")),
 }
 ON_TOP = ("cusnn.cli", "cusnn.info", "cusnn.__main__", "cusnn")
