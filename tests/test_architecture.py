@@ -29,6 +29,10 @@ ALLOWED = {
     "cusnn.data": (("data", "ops"), ("numpy",)),
     "cusnn.data.handwritten": (("data",), ("numpy", "sklearn")),
     "cusnn.models": (("models", "network", "neurons"), ("numpy",)),
+    "cusnn.training": (
+        ("training", "ops", "data", "neurons", "surrogates", "dispatch"),
+        ("numpy",),
+    ),
     "cusnn.analysis": ((), ("numpy",)),
     "cusnn.validation": (("analysis",), ("numpy",)),
     "cusnn.torch": (("torch", "ops", "driver", *FRONT), ("numpy", "torch")),

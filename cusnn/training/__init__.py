@@ -1,0 +1,46 @@
+"""Training without PyTorch: layers, losses, optimizers and a trainer over the operations.
+
+NumPy arrays are trained on by the CPU, CuPy arrays by the GPU, with the same code.
+"""
+
+from cusnn.training.decoders import accuracy, confusion_matrix, decode
+from cusnn.training.files import load_model, save_model
+from cusnn.training.layers import Activity, SpikingDense
+from cusnn.training.losses import (
+    CrossEntropyCount,
+    CrossEntropyMaxMembrane,
+    CrossEntropyMeanMembrane,
+    LowerRate,
+    MSECount,
+    UpperRate,
+)
+from cusnn.training.optimizers import SGD, Adam, Constant, Cosine
+from cusnn.training.readout import Readout
+from cusnn.training.sequential import Sequential
+from cusnn.training.trainer import Epoch, Evaluation, LayerWarning, Trainer
+
+__all__ = [
+    "SGD",
+    "Activity",
+    "Adam",
+    "Constant",
+    "Cosine",
+    "CrossEntropyCount",
+    "CrossEntropyMaxMembrane",
+    "CrossEntropyMeanMembrane",
+    "Epoch",
+    "Evaluation",
+    "LayerWarning",
+    "LowerRate",
+    "MSECount",
+    "Readout",
+    "Sequential",
+    "SpikingDense",
+    "Trainer",
+    "UpperRate",
+    "accuracy",
+    "confusion_matrix",
+    "decode",
+    "load_model",
+    "save_model",
+]

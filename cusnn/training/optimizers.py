@@ -1,0 +1,153 @@
+"""Optimizers over all parameters of a model, and how their rate changes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A learning rate that stays."""
+
+    def __call__(self, share: float) -> float:
+        """Factor of the rate after a share of the training, 0 to 1."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """A learning rate that rises along a line and falls along half a cosine.
+
+    Args:
+        warmup: share of the training in which it rises.
+        last: factor at the end.
+
+    Source: Loshchilov and Hutter (2017), arXiv:1608.03983, without restarts.
+    """
+
+    warmup: float = 0.0
+    last: float = 0.0
+
+    def __call__(self, share: float) -> float:
+        """Factor of the rate after a share of the training, 0 to 1."""
+        if share < self.warmup:
+            return share / self.warmup
+        fallen = (share - self.warmup) / max(1.0 - self.warmup, 1e-9)
+        return self.last + (1.0 - self.last) * 0.5 * (1.0 + math.cos(math.pi * min(fallen, 1.0)))
+
+
+class Adam:
+    """Adam with decoupled weight decay.
+
+        first     = beta1 first + (1 - beta1) gradient
+        second    = beta2 second + (1 - beta2) gradient^2
+        parameter = parameter - rate (first^ / (sqrt(second^) + epsilon) + weight_decay parameter)
+
+    where ^ divides by 1 - beta^step.
+
+    Args:
+        rate: learning rate.
+        betas, epsilon: as above.
+        weight_decay: of weights, not of biases, decays and thresholds.
+
+    Source: Kingma and Ba (2015), arXiv:1412.6980; Loshchilov and Hutter (2019), arXiv:1711.05101.
+    """
+
+    stored = ("first", "second")
+
+    def __init__(
+        self,
+        rate: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        _positive("Adam", "rate", rate)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"Adam: betas must be 0 to 1, 1 excluded, got {betas}")
+        self.rate, self.betas, self.epsilon = rate, tuple(betas), epsilon
+        self.weight_decay, self.count = weight_decay, 0
+        self.first = self.second = None
+
+    def __repr__(self) -> str:
+        return (
+            f"Adam({self.rate:g}, betas={self.betas}, epsilon={self.epsilon:g}, "
+            f"weight_decay={self.weight_decay:g})"
+        )
+
+    def step(self, model, factor: float = 1.0) -> None:
+        """Change a model's parameters by its gradients.
+
+        Args:
+            model: ``Sequential``; the same in every call.
+            factor: of the rate, in this step.
+        """
+        if self.first is None:
+            self.first, self.second = _zeros_like(model.values), _zeros_like(model.values)
+        self.count += 1
+        one, two = self.betas
+        rate = np.float32(self.rate * factor / (1.0 - one**self.count))
+        unbias = np.float32(1.0 / math.sqrt(1.0 - two**self.count))
+        grad = model.grads
+        self.first *= np.float32(one)
+        self.first += np.float32(1.0 - one) * grad
+        self.second *= np.float32(two)
+        self.second += np.float32(1.0 - two) * (grad * grad)
+        if self.weight_decay:
+            model.values[: model.n_decayed] *= np.float32(
+                1.0 - self.rate * factor * self.weight_decay
+            )
+        root = self.second**0.5
+        root *= unbias
+        root += np.float32(self.epsilon)
+        model.values -= rate * (self.first / root)
+
+
+class SGD:
+    """Gradient descent with momentum and decoupled weight decay.
+
+        velocity  = momentum velocity + gradient
+        parameter = parameter - rate (velocity + weight_decay parameter)
+
+    Args:
+        rate: learning rate.
+        momentum: 0 to 1, 1 excluded.
+        weight_decay: of weights, not of biases, decays and thresholds.
+    """
+
+    stored = ("velocity",)
+
+    def __init__(self, rate: float = 1e-2, *, momentum: float = 0.0, weight_decay: float = 0.0):
+        _positive("SGD", "rate", rate)
+        if not 0 <= momentum < 1:
+            raise ValueError(f"SGD: momentum must be 0 to 1, 1 excluded, got {momentum}")
+        self.rate, self.momentum, self.weight_decay, self.count = rate, momentum, weight_decay, 0
+        self.velocity = None
+
+    def __repr__(self) -> str:
+        return f"SGD({self.rate:g}, momentum={self.momentum:g}, weight_decay={self.weight_decay:g})"
+
+    def step(self, model, factor: float = 1.0) -> None:
+        """As ``Adam.step``."""
+        if self.velocity is None:
+            self.velocity = _zeros_like(model.values)
+        self.count += 1
+        rate = self.rate * factor
+        self.velocity *= np.float32(self.momentum)
+        self.velocity += model.grads
+        if self.weight_decay:
+            model.values[: model.n_decayed] *= np.float32(1.0 - rate * self.weight_decay)
+        model.values -= np.float32(rate) * self.velocity
+
+
+def _zeros_like(values):
+    return values * np.float32(0)
+
+
+def _positive(owner: str, name: str, value) -> None:
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+        raise ValueError(f"{owner}: {name} must be a positive number, got {value!r}")
