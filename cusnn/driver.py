@@ -300,10 +300,19 @@ def visiting(device: int, stream: int, allocate, free):
     allocator = cuda.PythonFunctionAllocator(allocate, free)
     with (
         cuda.Device(device),
-        cuda.ExternalStream(stream, device),
+        cuda.Stream.from_external(_ForeignStream(stream)),
         cuda.using_allocator(allocator.malloc),
     ):
         yield
+
+
+class _ForeignStream(NamedTuple):
+    """A stream by the CUDA stream protocol, version 0."""
+
+    address: int
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self.address
 
 
 def from_dlpack(array):

@@ -36,6 +36,12 @@ def alif(p: dict, dt: float) -> tuple[torch.Tensor, ...]:
 
 
 MAPS = {"LIF": lif, "CubaLIF": cuba_lif, "ALIF": alif}
+_VOLTAGES = ("v_leak", "v_threshold", "v_reset", "r", "i_offset")
+LEARNABLE: dict[str, tuple[str, ...]] = {
+    "LIF": ("tau_mem", *_VOLTAGES),
+    "CubaLIF": ("tau_mem", "tau_syn", *_VOLTAGES),
+    "ALIF": ("tau_mem", "tau_adaptation", "jump", *_VOLTAGES),
+}
 
 
 def coefficients(model: str, parameters: dict, dt: float, device) -> tuple[torch.Tensor, ...]:

@@ -21,7 +21,7 @@ from cusnn.torch.arrays import (
     check_tensor,
     layout_of,
 )
-from cusnn.torch.coefficients import coefficients
+from cusnn.torch.coefficients import LEARNABLE, coefficients
 from cusnn.torch.functions import neuron_forward, outside_graphs
 from cusnn.torch.parameters import from_free, to_free
 
@@ -49,6 +49,8 @@ class Neurons(nn.Module):
     """
 
     model: ClassVar[type]
+    # Names of the free numbers where they are not free_ and the parameter's name.
+    free_names: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self,
@@ -65,9 +67,11 @@ class Neurons(nn.Module):
     ):
         super().__init__()
         owner = type(self).__name__
+        if "dt" in {field.name for field in dataclasses.fields(self.model)}:
+            parameters["dt"] = dt
         self._given, self._shape = _checked(owner, self.model, parameters)
         self.dt = dt
-        self.learn = _names(owner, self._given, learn)
+        self.learn = _names(owner, self.model.__name__, self._given, learn)
         self.surrogate = surrogate
         self.detach_reset = detach_reset
         self.stateful = stateful
@@ -95,7 +99,6 @@ class Neurons(nn.Module):
         fields = dataclasses.fields(neuron)
         return cls(**{field.name: getattr(neuron, field.name) for field in fields}, **settings)
 
-    @outside_graphs
     def forward(self, current: torch.Tensor, state: torch.Tensor | None = None):
         """T steps.
 
@@ -115,6 +118,12 @@ class Neurons(nn.Module):
             ValueError: fewer than two axes, devices or shapes that disagree, or values that are
                 not finite (on a CPU).
         """
+        spikes, after = self.run(current, state)
+        return (spikes, after) if self.return_state else spikes
+
+    @outside_graphs
+    def run(self, current: torch.Tensor, state: torch.Tensor | None = None):
+        """``forward``, which always returns spikes and final state."""
         owner = type(self).__name__
         check_tensor(owner, "current", current)
         if current.dim() < 2:
@@ -142,8 +151,7 @@ class Neurons(nn.Module):
         after = layout.unflatten(after)
         if self.stateful:
             self._keep(owner, after)
-        spikes = layout.unflatten(spikes).to(current.dtype)
-        return (spikes, after) if self.return_state else spikes
+        return layout.unflatten(spikes).to(current.dtype), after
 
     def step(self, current: torch.Tensor, state: torch.Tensor | None = None):
         """One step: ``forward`` of [B, ...] without the time axis, in and out."""
@@ -164,7 +172,7 @@ class Neurons(nn.Module):
         fixed = {name: value for name, value in self._given.items() if name not in self.learn}
         if not self.learn:
             return fixed
-        free = {name: getattr(self, f"free_{name}").to(FLOAT64) for name in self.learn}
+        free = {name: self._free(name).to(FLOAT64) for name in self.learn}
         device = next(iter(free.values())).device
         as_tensors = _as_tensors(fixed, device)
         learnt = frozenset(self.learn)
@@ -237,7 +245,11 @@ class Neurons(nn.Module):
                 free = to_free(name, tensors, self.dt, frozenset(self.learn))
             except ValueError as error:
                 raise ValueError(f"{type(self).__name__}: {error}") from None
-            self.register_parameter(f"free_{name}", nn.Parameter(free.to(STATE_DTYPE)))
+            own = self.free_names.get(name, f"free_{name}")
+            self.register_parameter(own, nn.Parameter(free.to(STATE_DTYPE)))
+
+    def _free(self, name: str) -> torch.Tensor:
+        return getattr(self, self.free_names.get(name, f"free_{name}"))
 
     def _build(self, flat: dict):
         """The neuron of flat values: numbers, arrays [N], or tensors of the one or the other."""
@@ -254,7 +266,7 @@ class Neurons(nn.Module):
             _check_shape(owner, self._shape, layout.trailing)
         if not self.learn:
             return None
-        found = getattr(self, f"free_{self.learn[0]}").device
+        found = self._free(self.learn[0]).device
         if found != device:
             raise ValueError(
                 f"{owner}: parameters are on {found}, but current on {device}; "
@@ -356,14 +368,15 @@ def _checked(owner: str, model: type, given: dict):
     return values, shape
 
 
-def _names(owner: str, values: dict, learn) -> tuple[str, ...]:
-    able = [n for n, v in values.items() if isinstance(v, (float, np.ndarray))]
-    able.remove("t_refractory")
+def _names(owner: str, model: str, values: dict, learn) -> tuple[str, ...]:
+    able = LEARNABLE[model]
     names = (learn,) if isinstance(learn, str) else tuple(learn)
     for name in names:
         if name not in able:
-            raise ValueError(f"{owner}: learn must name some of {', '.join(able)}, got {name!r}")
-    if values["reset"] == "none" and "v_reset" in names:
+            raise ValueError(
+                f"{owner}: learn must name some of {', '.join(able) or '(none)'}, got {name!r}"
+            )
+    if values.get("reset") == "none" and "v_reset" in names:
         raise ValueError(f"{owner}: reset='none' does not read v_reset; it cannot be learnt")
     return tuple(dict.fromkeys(names))
 

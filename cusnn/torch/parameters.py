@@ -76,7 +76,7 @@ def from_free(name: str, free: dict, values: dict, dt: float, learnt) -> torch.T
 
 def _is_span(name: str, values: dict, learnt) -> bool:
     """Whether w is the logarithm of v_threshold - v_reset."""
-    if values["reset"] == "none":
+    if values.get("reset", "none") == "none":
         return False
     return name == "v_reset" or (name == "v_threshold" and "v_reset" not in learnt)
 
