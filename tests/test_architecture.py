@@ -8,13 +8,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "cusnn"
-FRONT = ("contract", "dispatch", "neurons", "surrogates", "plasticity")
+FRONT = ("contract", "conventions", "dispatch", "neurons", "surrogates", "plasticity")
 
 # Module prefix -> modules of cusnn and libraries that it may import, anywhere in the file.
 ALLOWED = {
     "cusnn.neurons": (("neurons",), ("numpy",)),
     "cusnn.surrogates": (("surrogates",), ("numpy",)),
     "cusnn.plasticity": ((), ("numpy",)),
+    "cusnn.conventions": (("conventions", "neurons", "surrogates"), ("numpy",)),
     "cusnn.contract": ((), ("numpy",)),
     "cusnn.dispatch": ((), ()),
     "cusnn.caches": ((), ()),
