@@ -119,7 +119,7 @@ NEURONS = {
     "ALIF": (ALIF(v_threshold=1.0, tau_adaptation=100.0, jump=0.2), 1.5),
     "Izhikevich": (Izhikevich(), 10.0),
 }
-DIFFERENTIABLE = ("LIF", "CubaLIF")
+DIFFERENTIABLE = ("LIF", "CubaLIF", "ALIF")
 
 
 def neuron_inputs(model: str):
@@ -130,7 +130,8 @@ def neuron_inputs(model: str):
         current = normal(rng, (sizes["T"], sizes["B"], sizes["N"]))
         current += np.float32(mean)
         arrays = {"current": current, "state": initial_state(neuron, current.shape[1:])}
-        return arrays, {"coefficients": neuron.coefficients(1.0), "interval": INTERVAL}
+        settings = {"coefficients": neuron.coefficients(1.0), "interval": INTERVAL}
+        return arrays, {**settings, "steps": sizes["T"]}
 
     return make
 
@@ -154,6 +155,7 @@ def backward_inputs(model: str):
             "grad_final_state": None,
         }
         surrogate = FastSigmoid().coefficients()
+        settings.pop("steps")
         return arrays, {**settings, "surrogate": surrogate, "detach_reset": False}
 
     return make
@@ -172,6 +174,7 @@ def neuron_case(op: str, model: str, variant: str, make, skip, sizes=NEURON_SIZE
         variant=variant,
         skip=skip,
         derive=lambda sizes: {
+            "A": sizes["T"],
             "Q": -(-sizes["T"] // INTERVAL),
             "C": len(NEURONS[model][0].coefficient_names),
         },

@@ -1,6 +1,7 @@
 """The contract: shape, dtype and direction of every array of every operation, stated once.
 
-Axes: T time, B batch, N neurons, M targets, S state variables, C coefficients, P one or N,
+Axes: T time, A steps of input (T, or 1 where every step takes the same), B batch, N neurons,
+M targets, S state variables, C coefficients, P one or N,
 Q checkpoints, R rows (any leading axes flattened), W 32-bit words (N / 32, rounded up),
 K synapses, F features per value. Of a network: X tiles, L neurons per tile, D delays, J
 projections, G populations, H groups of initial values, I stimuli, Q thresholds, E listed ends,
@@ -27,6 +28,7 @@ class Arg:
         axes: one letter per axis; a letter with ``+1`` is one longer ("N+1").
         flow: "in", "out" or "inout".
         dtype: NumPy dtype name.
+        also: names of other dtypes that it may have.
         optional: may be None.
         may_be: name of the input whose memory, all of it, an output may have; None for none.
     """
@@ -37,6 +39,7 @@ class Arg:
     dtype: str = "float32"
     optional: bool = False
     may_be: str | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -45,6 +48,10 @@ class Arg:
     @property
     def shape_text(self) -> str:
         return f"[{', '.join(self.letters)}]"
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        return self.dtype, *self.also
 
 
 @dataclass(frozen=True)
@@ -88,22 +95,22 @@ def _op(name: str, room: str, *args: Arg, settings=(), kernels=None, backends=No
 _op(
     "neuron_forward",
     "neuron",
-    Arg("current", "T B N"),
+    Arg("current", "A B N"),
     Arg("state", "S B N"),
     Arg("final_state", "S B N", "out", may_be="state"),
-    Arg("spikes", "T B N", "out", "uint8", optional=True),
+    Arg("spikes", "T B N", "out", "uint8", optional=True, also=("float32",)),
     Arg("packed", "T B W", "out", "uint32", optional=True),
     Arg("checkpoints", "Q S B N", "out", optional=True),
-    settings=("coefficients", "interval"),
+    settings=("coefficients", "interval", "steps"),
 )
 _op(
     "neuron_backward",
     "neuron",
-    Arg("current", "T B N"),
+    Arg("current", "A B N"),
     Arg("checkpoints", "Q S B N"),
     Arg("grad_spikes", "T B N"),
     Arg("grad_final_state", "S B N", optional=True),
-    Arg("grad_current", "T B N", "out"),
+    Arg("grad_current", "A B N", "out", may_be="grad_spikes"),
     Arg("grad_state", "S B N", "out"),
     Arg("grad_coefficients", "C B N", "out", optional=True),
     settings=("coefficients", "interval", "surrogate", "detach_reset"),
@@ -349,7 +356,7 @@ def check(op: Op, sizes: dict[str, int] | None = None, **arrays) -> dict[str, in
 
 
 def _check_array(op: Op, arg: Arg, array) -> None:
-    expected = f"{arg.dtype} {arg.shape_text}"
+    expected = f"{' or '.join(arg.dtypes)} {arg.shape_text}"
     if not (hasattr(array, "dtype") and hasattr(array, "shape") and hasattr(array, "flags")):
         raise TypeError(
             f"{op.name}: {arg.name} must be an array {expected}, got {type(array).__name__}"
@@ -358,7 +365,7 @@ def _check_array(op: Op, arg: Arg, array) -> None:
         raise TypeError(
             f"{op.name}: {arg.name} must be an array {expected}, got a masked one; pass .filled()"
         )
-    if array.dtype != np.dtype(arg.dtype):
+    if array.dtype not in map(np.dtype, arg.dtypes):
         raise TypeError(
             f"{op.name}: {arg.name} must be {expected}, got {array.dtype} "
             f"{list(array.shape)}; convert it with .astype({arg.dtype!r})"
@@ -387,7 +394,7 @@ def check_memory(op: Op, **arrays) -> None:
     for (one, one_array), (other, other_array) in itertools.combinations(present, 2):
         if one.flow == other.flow == "in" or not _overlap(one_array, other_array):
             continue
-        if one.name == other.may_be and _pointer(one_array) == _pointer(other_array):
+        if one.name == other.may_be and _same(one_array, other_array):
             continue
         written, beside = (other, one) if one.flow == "in" else (one, other)
         raise ValueError(
@@ -404,6 +411,10 @@ def _overlap(one, other) -> bool:
     return max(one.data.ptr, other.data.ptr) < min(ends)
 
 
+def _same(one, other) -> bool:
+    return _pointer(one) == _pointer(other) and one.nbytes == other.nbytes
+
+
 def _pointer(array) -> int:
     return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
 
@@ -415,7 +426,14 @@ def shape(arg: Arg, sizes: dict[str, int]) -> tuple[int, ...]:
     )
 
 
-def allocate(op: Op, xp, sizes: dict[str, int], skip: tuple[str, ...] = (), **given) -> dict:
+def allocate(
+    op: Op,
+    xp,
+    sizes: dict[str, int],
+    skip: tuple[str, ...] = (),
+    dtypes: dict[str, str] | None = None,
+    **given,
+) -> dict:
     """Outputs of an operation, uninitialised, in the array library ``xp``.
 
     Args:
@@ -423,6 +441,7 @@ def allocate(op: Op, xp, sizes: dict[str, int], skip: tuple[str, ...] = (), **gi
         xp: NumPy or CuPy.
         sizes: size of every axis.
         skip: optional outputs that are not wanted; they come back as None.
+        dtypes: dtypes of outputs that are not to have their first one.
         given: outputs that the caller brought, used as they are after a check.
 
     Raises:
@@ -438,7 +457,8 @@ def allocate(op: Op, xp, sizes: dict[str, int], skip: tuple[str, ...] = (), **gi
         elif arg.name in skip:
             outputs[arg.name] = None
         else:
-            outputs[arg.name] = new(op.name, arg.name, xp.empty, shape(arg, sizes), arg.dtype)
+            dtype = (dtypes or {}).get(arg.name, arg.dtype)
+            outputs[arg.name] = new(op.name, arg.name, xp.empty, shape(arg, sizes), dtype)
     return outputs
 
 

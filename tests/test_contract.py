@@ -24,7 +24,9 @@ C_TYPES = {
     "uint64": "uint64",
     "float64": "double",
 }
-POINTER = re.compile(r"^(const )?(\w+)\*\s*__restrict__ (\w+),?\s*\)?\s*\{?\s*// (\[.*\])\s+(.*)$")
+POINTER = re.compile(
+    r"^(const )?(\w+)\*\s*(?:__restrict__ )?(\w+),?\s*\)?\s*\{?\s*// (\[.*\])\s+(.*)$"
+)
 
 
 def by_name(op):
@@ -116,7 +118,7 @@ def test_check_names_the_disagreement():
     [
         ([[1.0]], TypeError, "must be an array float32"),
         (np.zeros((2, 2, 2)), TypeError, "got float64"),
-        (np.zeros((2, 2), "float32"), ValueError, r"must be \[T, B, N\]"),
+        (np.zeros((2, 2), "float32"), ValueError, r"must be \[A, B, N\]"),
         (np.zeros((2, 2, 4), "float32")[:, :, ::2], ValueError, "C-contiguous"),
         (None, TypeError, "got NoneType"),
     ],

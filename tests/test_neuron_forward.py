@@ -431,7 +431,7 @@ def test_overflow_is_named():
         (lambda f: f(CURRENT, None, LIF()), TypeError, "state must be an array"),
         (lambda f: f(CURRENT.astype("f8"), STATE, LIF()), TypeError, "float64.*convert it with"),
         (lambda f: f(CURRENT, STATE.astype(int), LIF()), TypeError, "state must be float32"),
-        (lambda f: f(CURRENT[0], STATE, LIF()), ValueError, r"current must be \[T, B, N\]"),
+        (lambda f: f(CURRENT[0, 0], STATE, LIF()), ValueError, r"current must be \[T, B, N\], or"),
         (
             lambda f: f(CURRENT[:, :1].copy(), STATE, LIF()),
             ValueError,
@@ -450,9 +450,11 @@ def test_overflow_is_named():
         (lambda f: f(CURRENT, STATE, LIF(), interval=True), ValueError, "interval must be 1 to 16"),
         (lambda f: f(CURRENT, STATE, LIF(), backend="cpu"), ValueError, "backend must be one of"),
         (
-            lambda f: f(CURRENT, STATE, LIF(), out=cusnn.NeuronForward(STATE, None, None, None)),
+            lambda f: f(
+                CURRENT, STATE, LIF(), out=cusnn.NeuronForward(STATE.astype("f8"), None, None, None)
+            ),
             TypeError,
-            "spikes must be uint8",
+            "spikes must be uint8 or float32",
         ),
         (
             lambda f: f(

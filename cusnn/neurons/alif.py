@@ -69,6 +69,7 @@ class ALIF(Parameters):
         "v_threshold",
         "v_reset",
     )
+    differentiable: ClassVar[bool] = True
     positive: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_adaptation")
     choices: ClassVar[dict[str, tuple[str, ...]]] = {
         "reset": RESETS,

@@ -75,6 +75,7 @@ class CubaLIF(Parameters):
         "v_threshold",
         "v_reset",
     )
+    differentiable: ClassVar[bool] = True
     positive: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_syn", "tau_syn_inh")
     may_be_none: ClassVar[tuple[str, ...]] = ("tau_syn_inh",)
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"reset": RESETS}
@@ -83,6 +84,7 @@ class CubaLIF(Parameters):
         super().__post_init__()
         if self.tau_syn_inh is not None:
             object.__setattr__(self, "model", "CubaDualLIF")
+            object.__setattr__(self, "differentiable", False)
             object.__setattr__(self, "state", ("v", "i_exc", "i_inh", "refractory"))
             names = ("decay", "decay_exc", "decay_inh", "gain_exc", "gain_inh", "drive")
             object.__setattr__(self, "coefficient_names", (*names, "v_threshold", "v_reset"))

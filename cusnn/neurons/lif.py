@@ -77,6 +77,7 @@ class LIF(Parameters):
     model: ClassVar[str] = "LIF"
     state: ClassVar[tuple[str, ...]] = ("v", "refractory")
     coefficient_names: ClassVar[tuple[str, ...]] = LIF_COEFFICIENTS
+    differentiable: ClassVar[bool] = True
     positive: ClassVar[tuple[str, ...]] = ("tau_mem",)
     choices: ClassVar[dict[str, tuple[str, ...]]] = {
         "reset": RESETS,

@@ -111,11 +111,13 @@ class Parameters:
     Attributes:
         model: name of the step that backends take.
         state, coefficient_names: rows of state; coefficients per step.
+        differentiable: whether ``neuron_backward`` knows its gradients.
     """
 
     model: ClassVar[str]
     state: ClassVar[tuple[str, ...]]
     coefficient_names: ClassVar[tuple[str, ...]]
+    differentiable: ClassVar[bool] = False
     positive: ClassVar[tuple[str, ...]] = ()
     may_be_none: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}

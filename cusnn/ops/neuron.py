@@ -7,18 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from cusnn import contract, dispatch
-from cusnn.neurons import MODELS, Relay
+from cusnn.neurons import MODELS
 from cusnn.surrogates import FastSigmoid, Surrogate
 
 INTERVAL = 16
-DIFFERENTIABLE = ("LIF", "CubaLIF")
+DIFFERENTIABLE = ("LIF", "CubaLIF", "ALIF")
+SPIKES = contract.OPS["neuron_forward"].arg("spikes")
 
 
 class NeuronForward(NamedTuple):
     """What ``neuron_forward`` returns; an output that was not asked for is None.
 
     Attributes:
-        spikes: 1 where a neuron fired, uint8 [T, B, N].
+        spikes: 1 where a neuron fired, uint8 or float32 [T, B, N].
         final_state: state after the last step, float32 [S, B, N].
         packed: the spikes as bits, uint32 [T, B, ceil(N / 32)]; bit j of word w is neuron
             32 w + j.
@@ -35,7 +36,7 @@ class NeuronGradients(NamedTuple):
     """What ``neuron_backward`` returns.
 
     Attributes:
-        current: gradient with respect to the input, float32 [T, B, N].
+        current: gradient with respect to the input, float32 [T, B, N]; [B, N] where it was static.
         state: gradient with respect to the initial state, float32 [S, B, N].
         coefficients: gradient by coefficient name (``decay``, ``v_threshold``, ...): one number
             each where the neuron's parameters are numbers, [N] where they are per neuron; None
@@ -84,6 +85,8 @@ def neuron_forward(
     packed: bool = False,
     checkpoints: bool = False,
     interval: int = INTERVAL,
+    steps: int | None = None,
+    spikes_dtype: str = "uint8",
     out: NeuronForward | None = None,
     backend: str | None = None,
 ) -> NeuronForward:
@@ -94,14 +97,17 @@ def neuron_forward(
     Args:
         current: input float32 [T, B, N]; pA, mV where the neuron has ``input="voltage"``, nS for
             ``CobaLIF``. Neurons with two synaptic states take what is positive as excitation and
-            what is negative as inhibition.
+            what is negative as inhibition. A static input [B, N], with ``steps``, is that of
+            every step, and is read once.
         state: state before the first step, float32 [S, B, N], rows as in ``neuron.state``.
         neuron: a model of ``cusnn.neurons``; its parameters are numbers or arrays [N].
         dt: step, ms.
-        spikes: return one byte per neuron and step.
+        spikes: return a number per neuron and step.
         packed: return one bit per neuron and step.
         checkpoints: return what ``neuron_backward`` needs.
         interval: steps between checkpoints, 1 to 16.
+        steps: number of steps T of a static input; None where ``current`` says it.
+        spikes_dtype: "uint8" or "float32" for the spikes.
         out: outputs of an earlier call of the same shape, written again; ``out.final_state`` may
             be ``state`` itself.
         backend: "numpy", "numba" or "cuda"; None for what the arrays decide.
@@ -110,17 +116,21 @@ def neuron_forward(
         NeuronForward. The spikes are the same bits on every backend.
 
     Raises:
-        ValueError: shapes that disagree, an interval out of range, an output that shares memory
-            with another array, or (arrays on the CPU) state that is not finite, or input that is
-            not and that a neuron took. On the GPU, where nobody waits for the result, a voltage
-            that is not finite stays so to the end.
+        ValueError: shapes that disagree, a static input without steps, an interval out of range,
+            an output that shares memory with another array, or (arrays on the CPU) state that is
+            not finite, or input that is not and that a neuron took. On the GPU, where nobody waits
+            for the result, a voltage that is not finite stays so to the end.
         TypeError: arrays of another dtype or of several libraries.
     """
     op = contract.OPS["neuron_forward"]
+    if spikes_dtype not in SPIKES.dtypes:
+        allowed = " or ".join(map(repr, SPIKES.dtypes))
+        raise ValueError(f"{op.name}: spikes_dtype must be {allowed}, got {spikes_dtype!r}")
     if out is not None and not isinstance(out, NeuronForward):
         raise TypeError(f"{op.name}: out must be a NeuronForward, got {type(out).__name__}")
+    arriving, steps = _every_step(op.name, current, steps)
     sizes, coefficients = _sizes_and_coefficients(
-        op, neuron, dt, interval, current=current, state=state
+        op, neuron, dt, interval, steps, current=arriving, state=state
     )
     brought = {} if out is None else {f"out.{k}": v for k, v in out._asdict().items()}
     name, xp = dispatch.choose(
@@ -129,13 +139,23 @@ def neuron_forward(
     wanted = {"spikes": spikes, "packed": packed, "checkpoints": checkpoints}
     skip = tuple(output for output, want in wanted.items() if not want)
     given = {} if out is None else {k: v for k, v in out._asdict().items() if k not in skip}
-    outputs = contract.allocate(op, xp, sizes, skip, **given)
-    contract.check_memory(op, current=current, state=state, **outputs)
+    outputs = contract.allocate(op, xp, sizes, skip, dtypes={"spikes": spikes_dtype}, **given)
+    if spikes and outputs["spikes"].dtype != spikes_dtype:
+        raise TypeError(
+            f"{op.name}: out.spikes is {outputs['spikes'].dtype}, "
+            f"but spikes_dtype is {spikes_dtype!r}"
+        )
+    contract.check_memory(op, current=arriving, state=state, **outputs)
     if xp is np:
         in_place = np.may_share_memory(outputs["final_state"], state)
         _check_finite(op.name, state=state, current=current if in_place else None)
     dispatch.function(name, op)(
-        current=current, state=state, **outputs, coefficients=coefficients, interval=int(interval)
+        current=arriving,
+        state=state,
+        **outputs,
+        coefficients=coefficients,
+        interval=int(interval),
+        steps=steps,
     )
     if xp is np:
         _check_final(op.name, current, outputs["final_state"])
@@ -154,6 +174,7 @@ def neuron_backward(
     grad_final_state=None,
     coefficients: bool = False,
     interval: int = INTERVAL,
+    out_grad_current=None,
     backend: str | None = None,
 ) -> NeuronGradients:
     """Gradient of T steps through time, with a surrogate for the derivative of the spike.
@@ -174,14 +195,23 @@ def neuron_backward(
         grad_current     = grad_i
         grad_i before    = decay_syn grad_i + gain grad_v_pre   (the second term 0 where refractory)
 
-    The refractory counter carries no gradient. Cutting a state below 1e-30 to zero counts as the
-    identity; gradients on their way back are cut to zero below 1e-30 as states are.
+    For ``ALIF`` g is taken at v_pre - threshold, with the threshold of the step,
+    v_threshold + jump_a a (``neuron.jump``); a spike also raises a, and the threshold has a
+    gradient of its own. Only the spike in the reset can be detached.
+
+        grad_spike_total = (grad_spike + grad_a) + grad_v jump
+        grad_threshold   = -grad_spike_total g              (-(that + grad_v) in a soft reset)
+        grad_a before    = decay_adaptation grad_a + jump_a grad_threshold
+
+    The gradient of a static input is the sum over the steps. The refractory counter carries no
+    gradient. Cutting a state below 1e-30 to zero counts as the identity; gradients on their way
+    back are cut to zero below 1e-30 as states are.
 
     Args:
-        current: the input of the forward call, float32 [T, B, N].
+        current: the input of the forward call, float32 [T, B, N], or [B, N] where it was static.
         checkpoints: what forward returned with ``checkpoints=True``, float32 [Q, S, B, N].
         grad_spikes: gradient with respect to the spikes, float32 [T, B, N].
-        neuron: ``LIF``, or ``CubaLIF`` with one synaptic current.
+        neuron: ``LIF``, ``CubaLIF`` with one synaptic current, or ``ALIF``.
         dt, interval: as in forward.
         surrogate: of ``cusnn.surrogates``; None for ``FastSigmoid()``.
         detach_reset: treat the spike in the reset as a constant. What it resets to and by (hard
@@ -189,6 +219,8 @@ def neuron_backward(
         grad_final_state: gradient with respect to the final state, float32 [S, B, N], or None.
         coefficients: also return gradients with respect to the coefficients per step (``decay``,
             ``gain``, ``v_threshold``, ...), each as if it were independent of the others.
+        out_grad_current: where to write the gradient of the input, of the shape of ``current``;
+            may be ``grad_spikes`` itself, whose numbers are then lost.
         backend: "numpy", "numba" or "cuda"; None for what the arrays decide.
 
     Returns:
@@ -198,10 +230,11 @@ def neuron_backward(
 
     Raises:
         ValueError: another neuron, shapes that disagree, an interval out of range, or (arrays on
-            the CPU) checkpoints that are not finite, or an input or a gradient that is not and
-            that made the results so. Gradients that overflow float32 on their way are passed on.
-            On the GPU, where nobody waits for the result, what is not finite is passed on too: a
-            surrogate is NaN where the voltage is.
+            the CPU) checkpoints, an input or a gradient that are not finite and that made the
+            results so. Gradients that overflow float32 on their way are passed on, and so are
+            gradients of spikes that are not finite where they have been written over. On the GPU,
+            where nobody waits for the result, what is not finite is passed on too: a surrogate is
+            NaN where the voltage is.
         TypeError: arrays of another dtype or of several libraries, or no surrogate.
 
     Source: Neftci, Mostafa and Zenke (2019), doi:10.1109/MSP.2019.2931595; recomputation from
@@ -211,23 +244,30 @@ def neuron_backward(
     surrogate = FastSigmoid() if surrogate is None else surrogate
     if not isinstance(surrogate, Surrogate):
         raise TypeError(f"{op.name}: surrogate must be one of cusnn.surrogates, got {surrogate!r}")
+    _check_neuron(op.name, neuron)
+    if not neuron.differentiable:
+        raise ValueError(
+            f"{op.name}: gradients are known for LIF, CubaLIF (tau_syn_inh=None) and ALIF, "
+            f"got {neuron!r}"
+        )
+    static = len(getattr(current, "shape", ())) == 2
+    steps = getattr(grad_spikes, "shape", (None,))[0] if static else None
+    arriving, steps = _every_step(op.name, current, steps)
     inputs = {
-        "current": current,
+        "current": arriving,
         "checkpoints": checkpoints,
         "grad_spikes": grad_spikes,
         "grad_final_state": grad_final_state,
     }
-    _check_neuron(op.name, neuron)
-    if isinstance(neuron, Relay) or neuron.model not in DIFFERENTIABLE:
-        raise ValueError(
-            f"{op.name}: gradients are known for LIF and CubaLIF (tau_syn_inh=None), got {neuron!r}"
-        )
-    sizes, values = _sizes_and_coefficients(op, neuron, dt, interval, **inputs)
-    name, xp = dispatch.choose(op.name, inputs, backend, sizes)
+    sizes, values = _sizes_and_coefficients(op, neuron, dt, interval, steps, **inputs)
+    brought = {} if out_grad_current is None else {"out_grad_current": out_grad_current}
+    name, xp = dispatch.choose(op.name, {**inputs, **brought}, backend, sizes)
+    if static and out_grad_current is not None:
+        _check_static(op.name, out_grad_current)
+        out_grad_current = out_grad_current[None]
     skip = () if coefficients else ("grad_coefficients",)
-    outputs = contract.allocate(op, xp, sizes, skip)
-    if xp is np:
-        _check_finite(op.name, checkpoints=checkpoints)
+    outputs = contract.allocate(op, xp, sizes, skip, grad_current=out_grad_current)
+    contract.check_memory(op, **inputs, **outputs)
     dispatch.function(name, op)(
         **inputs,
         **outputs,
@@ -236,14 +276,41 @@ def neuron_backward(
         surrogate=surrogate.coefficients(),
         detach_reset=bool(detach_reset),
     )
-    if xp is np and not _all_finite(outputs["grad_current"], outputs["grad_state"]):
-        inputs.pop("checkpoints")
-        _check_finite(op.name, **inputs)
+    # A gradient of the voltage that is not finite stays so to the first step.
+    if xp is np and not _all_finite(outputs["grad_state"]):
+        if out_grad_current is not None and np.may_share_memory(out_grad_current, grad_spikes):
+            inputs.pop("grad_spikes")
+        _check_finite(op.name, **{**inputs, "current": current})
+    to_current = outputs["grad_current"]
     return NeuronGradients(
-        outputs["grad_current"],
+        to_current[0] if static else to_current,
         outputs["grad_state"],
         _by_name(neuron, outputs["grad_coefficients"]),
     )
+
+
+def _every_step(op: str, current, steps):
+    """The input [A, B, N], A = T or 1, and the number of steps T."""
+    shape = getattr(current, "shape", None)
+    if shape is None or len(shape) == 3:
+        if steps is not None and (shape is None or steps != shape[0]):
+            raise ValueError(f"{op}: steps is for a static current [B, N], got {steps!r} beside T")
+        return current, None if shape is None else int(shape[0])
+    if len(shape) != 2:
+        raise ValueError(
+            f"{op}: current must be [T, B, N], or [B, N] with steps, got {list(shape)}"
+        )
+    whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool)
+    if not whole or steps < 0:
+        raise ValueError(
+            f"{op}: a static current [B, N] needs steps, a number of steps T, got {steps!r}"
+        )
+    return current[None], int(steps)
+
+
+def _check_static(op: str, array) -> None:
+    if len(getattr(array, "shape", ())) != 2:
+        raise ValueError(f"{op}: out_grad_current must be [B, N] as the static current is")
 
 
 def _two_sizes(shape) -> tuple[int, int]:
@@ -255,14 +322,14 @@ def _two_sizes(shape) -> tuple[int, int]:
     return int(shape[0]), int(shape[1])
 
 
-def _sizes_and_coefficients(op, neuron, dt, interval, **arrays):
+def _sizes_and_coefficients(op, neuron, dt, interval, steps, **arrays):
     _check_neuron(op.name, neuron)
     whole = isinstance(interval, (int, np.integer)) and not isinstance(interval, bool)
     if not whole or not 1 <= interval <= INTERVAL:
         raise ValueError(f"{op.name}: interval must be 1 to {INTERVAL}, got {interval!r}")
     sizes = {"S": len(neuron.state), "C": len(neuron.coefficient_names)}
-    if hasattr(arrays["current"], "shape") and len(arrays["current"].shape) == 3:
-        sizes["Q"] = -(-arrays["current"].shape[0] // interval)
+    if steps is not None:
+        sizes.update(T=steps, Q=-(-steps // interval))
     sizes = contract.check(op, sizes, **arrays)
     sizes["W"] = -(-sizes["N"] // 32)
     if neuron.size not in (None, sizes["N"]):

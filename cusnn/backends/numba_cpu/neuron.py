@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from cusnn.backends.numba_cpu import neuron_models
+from cusnn.backends.numba_cpu import neuron_adaptive, neuron_models
 from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, pack
 from cusnn.backends.numba_cpu.surrogates import KINDS, derivative_block
 
@@ -21,7 +21,7 @@ HARD, SOFT, NONE = range(3)
 
 
 def neuron_forward(
-    current, state, final_state, spikes, packed, checkpoints, coefficients, interval
+    current, state, final_state, spikes, packed, checkpoints, coefficients, interval, steps
 ):
     _, batch, n = current.shape
     if spikes is None:
@@ -39,9 +39,10 @@ def neuron_forward(
             coefficients.reset,
             np.float32(coefficients.refractory_steps),
             interval,
+            steps,
         )
     else:
-        _forward(*arrays, *_numbers(coefficients), interval)
+        _forward(*arrays, *_numbers(coefficients), interval, steps)
 
 
 def neuron_backward(
@@ -61,21 +62,22 @@ def neuron_backward(
         grad_final_state = np.zeros(grad_state.shape, np.float32)
     if grad_coefficients is None:
         grad_coefficients = np.empty((0, *grad_state.shape[1:]), np.float32)
-    _backward(
-        current,
-        checkpoints,
-        grad_spikes,
-        grad_final_state,
-        grad_current,
-        grad_state,
-        grad_coefficients,
-        *_numbers(coefficients),
-        interval,
-        coefficients.reset,
-        KINDS.index(surrogate.kind),
-        surrogate.values,
-        bool(detach_reset),
-    )
+    arrays = (current, checkpoints, grad_spikes, grad_final_state)
+    gradients = (grad_current, grad_state, grad_coefficients)
+    way = (KINDS.index(surrogate.kind), surrogate.values, bool(detach_reset))
+    if coefficients.model == "ALIF":
+        neuron_adaptive.backward(
+            *arrays,
+            *gradients,
+            coefficients.values.copy(),
+            coefficients.reset,
+            np.float32(coefficients.refractory_steps),
+            interval,
+            *way,
+        )
+    else:
+        numbers = _numbers(coefficients)
+        _backward(*arrays, *gradients, *numbers, interval, coefficients.reset, *way)
 
 
 def _numbers(coefficients):
@@ -199,7 +201,9 @@ def _step(current, state, v_pre, spiked, table, keep, rest):
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def _forward(current, state, final_state, spikes, packed, checkpoints, table, keep, rest, interval):
+def _forward(
+    current, state, final_state, spikes, packed, checkpoints, table, keep, rest, interval, steps
+):
     _, batch, n = current.shape
     blocks = -(-n // BLOCK)
     for job in numba.prange(batch * blocks):
@@ -218,25 +222,41 @@ def _forward(current, state, final_state, spikes, packed, checkpoints, table, ke
             keep,
             rest,
             interval,
+            steps,
         )
 
 
 @numba.njit(cache=True, nogil=True)
 def _forward_block(
-    current, state, final_state, spikes, packed, checkpoints, block, table, keep, rest, interval
+    current,
+    state,
+    final_state,
+    spikes,
+    packed,
+    checkpoints,
+    block,
+    table,
+    keep,
+    rest,
+    interval,
+    steps,
 ):
     b, first, last = block
-    now = np.empty((state.shape[0], last - first), np.float32)
-    v_pre = np.empty(last - first, np.float32)
-    flags = np.empty(last - first, np.uint8)
+    n = last - first
+    now = np.empty((state.shape[0], n), np.float32)
+    v_pre = np.empty(n, np.float32)
+    flags = np.empty(n, np.uint8)
     copy(state, block, now)
-    for t in range(current.shape[0]):
+    for t in range(steps):
         if checkpoints.shape[0] > 0 and t % interval == 0:
             copy_back(now, block, checkpoints[t // interval])
-        spiked = spikes[t, b, first:last] if spikes.shape[0] > 0 else flags
-        _step(current[t, b, first:last], now, v_pre, spiked, table, keep, rest)
+        arriving = current[t if current.shape[0] == steps else 0, b, first:last]
+        _step(arriving, now, v_pre, flags, table, keep, rest)
+        if spikes.shape[0] > 0:
+            for j in range(n):
+                spikes[t, b, first + j] = flags[j]
         if packed.shape[0] > 0:
-            pack(spiked, packed[t, b, first // 32 :])
+            pack(flags, packed[t, b, first // 32 :])
     copy_back(now, block, final_state)
 
 
@@ -251,7 +271,8 @@ def _membrane_back(
     total = grad_spike if detach else grad_spike + grad_v * jump
     fire = ZERO if resting else total * derivative
     reset = grad_v if spiked else ZERO
-    kept = ZERO if (hard and spiked) else grad_v
+    # 0 grad_v, and not 0, so that a gradient that is not finite does not vanish in a reset.
+    kept = grad_v * ZERO if (hard and spiked) else grad_v
     grad_v_pre = kept + fire
     moved = ZERO if resting else grad_v_pre
     before = grad_v if resting else decay * grad_v_pre
@@ -387,6 +408,10 @@ def _backward_block(
     b, first, last = block
     n = last - first
     rows = grad_state.shape[0]
+    steps = grad_spikes.shape[0]
+    static = current.shape[0] != steps
+    to_current = np.empty(n, np.float32)
+    total = np.zeros(n, np.float32)
     states = np.empty((interval + 1, rows, n), np.float32)
     v_pre = np.empty((interval, n), np.float32)
     spiked = np.empty(n, np.uint8)
@@ -399,16 +424,15 @@ def _backward_block(
     sums = np.zeros((grad_coefficients.shape[0], n), np.float32)
     for q in range(checkpoints.shape[0] - 1, -1, -1):
         start = q * interval
-        length = min(interval, current.shape[0] - start)
+        length = min(interval, steps - start)
         copy(checkpoints[q], block, states[0])
         for k in range(length):
             for s in range(rows):
                 for j in range(n):
                     states[k + 1, s, j] = states[k, s, j]
-            arriving = current[start + k, b, first:last]
+            arriving = current[0 if static else start + k, b, first:last]
             _step(arriving, states[k + 1], v_pre[k], spiked, table, keep, rest)
         for k in range(length - 1, -1, -1):
-            to_current = grad_current[start + k, b, first:last]
             _distance(v_pre[k], table[4], derivative)
             derivative_block(kind, surrogate, derivative, derivative)
             _step_back(
@@ -423,9 +447,17 @@ def _backward_block(
                 reset == HARD,
                 detach,
             )
+            for j in range(n):
+                total[j] += to_current[j]
+            if not static:
+                for j in range(n):
+                    grad_current[start + k, b, first + j] = to_current[j]
             if sums.shape[0] > 0:
-                arriving = current[start + k, b, first:last]
+                arriving = current[0 if static else start + k, b, first:last]
                 _add_terms(sums, parts, states[k], arriving, to_current, reset)
+    if static:
+        for j in range(n):
+            grad_current[0, b, first + j] = total[j]
     copy_back(grad, block, grad_state)
     copy_back(sums, block, grad_coefficients)
 

@@ -35,6 +35,7 @@ def forward(
     reset,
     rest,
     interval,
+    steps,
 ):
     """``values`` [C, N or 1]; outputs that are not wanted have no steps."""
     _, batch, n = current.shape
@@ -55,6 +56,7 @@ def forward(
             reset,
             rest,
             interval,
+            steps,
         )
 
 
@@ -72,6 +74,7 @@ def _forward_block(
     reset,
     rest,
     interval,
+    steps,
 ):
     b, first, last = block
     now = np.empty((state.shape[0], last - first), np.float32)
@@ -81,13 +84,16 @@ def _forward_block(
     for c in range(own.shape[0]):
         for j in range(own.shape[1]):
             own[c, j] = values[c, first + j if values.shape[1] > 1 else 0]
-    for t in range(current.shape[0]):
+    for t in range(steps):
         if checkpoints.shape[0] > 0 and t % interval == 0:
             copy_back(now, block, checkpoints[t // interval])
-        spiked = spikes[t, b, first:last] if spikes.shape[0] > 0 else flags
-        _step(model, current[t, b, first:last], now, spiked, own, reset, rest)
+        arriving = current[t if current.shape[0] == steps else 0, b, first:last]
+        _step(model, arriving, now, flags, own, reset, rest)
+        if spikes.shape[0] > 0:
+            for j in range(flags.size):
+                spikes[t, b, first + j] = flags[j]
         if packed.shape[0] > 0:
-            pack(spiked, packed[t, b, first // 32 :])
+            pack(flags, packed[t, b, first // 32 :])
     copy_back(now, block, final_state)
 
 

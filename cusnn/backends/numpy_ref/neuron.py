@@ -24,24 +24,30 @@ class Step(NamedTuple):
 
     before: np.ndarray  # [S, B, N]
     v_pre: np.ndarray
+    threshold: np.ndarray  # or a number
     resting: np.ndarray
     spiked: np.ndarray
 
 
 def neuron_forward(
-    current, state, final_state, spikes, packed, checkpoints, coefficients, interval
+    current, state, final_state, spikes, packed, checkpoints, coefficients, interval, steps
 ):
     state = state.copy()
     with np.errstate(all="ignore"):
-        for t in range(current.shape[0]):
+        for t, arriving in enumerate(every_step(current, steps)):
             if checkpoints is not None and t % interval == 0:
                 checkpoints[t // interval] = state
-            done = step(state, current[t], coefficients)
+            done = step(state, arriving, coefficients)
             if spikes is not None:
                 spikes[t] = done.spiked
             if packed is not None:
                 packed[t] = pack(done.spiked, packed.shape[2])
     final_state[:] = state
+
+
+def every_step(current, steps):
+    """The input of each step [T, B, N]: what is the same in every step stands there once."""
+    return np.broadcast_to(current, (steps, *current.shape[1:]))
 
 
 def step(state, current, coefficients, inhibition=None):
@@ -72,7 +78,7 @@ def step(state, current, coefficients, inhibition=None):
         state[1] = cut(coefficients.values[3] * state[1] + spiked.astype(np.float32))
     if model == "Izhikevich":
         state[1] = cut(np.where(spiked, state[1] + coefficients.values[5], state[1]))
-    return Step(before, v_pre, resting, spiked)
+    return Step(before, v_pre, v_threshold, resting, spiked)
 
 
 # The first half of a step, by model: where the voltage moves unless the neuron rests, and the
@@ -165,26 +171,43 @@ def neuron_backward(
     grad_state[:] = 0 if grad_final_state is None else grad_final_state
     grad_state[-1] = 0
     sums = np.zeros((len(coefficients.values), *grad_state.shape[1:]), np.float32)
+    steps = len(grad_spikes)
+    static = len(current) != steps
+    if static:
+        grad_current[:] = 0
+    current = every_step(current, steps)
     with np.errstate(all="ignore"):
         for q in reversed(range(checkpoints.shape[0])):
             first = q * interval
             segment = current[first : first + interval]
             state = checkpoints[q].copy()
-            steps = [step(state, arriving, coefficients) for arriving in segment]
-            for t in reversed(range(first, first + len(steps))):
-                grad_current[t], terms = step_back(
+            done = [step(state, arriving, coefficients) for arriving in segment]
+            for t in reversed(range(first, first + len(done))):
+                to_current, terms = step_back(
                     grad_state,
-                    steps[t - first],
+                    done[t - first],
                     current[t],
                     grad_spikes[t],
                     coefficients,
                     surrogate,
                     detach_reset,
                 )
+                if static:
+                    grad_current[0] += to_current
+                else:
+                    grad_current[t] = to_current
                 for total, term in zip(sums, terms, strict=True):
                     total += term
     if grad_coefficients is not None:
         grad_coefficients[:] = sums
+
+
+class Parts(NamedTuple):
+    """Parts of a step's gradient, each [B, N]."""
+
+    moved: np.ndarray  # with respect to the voltage that the step's integration made
+    threshold: np.ndarray  # with respect to the threshold of the step
+    reset: np.ndarray  # with respect to ``v_reset``
 
 
 def step_back(grad_state, done, current, grad_spike, coefficients, surrogate, detach_reset):
@@ -193,36 +216,63 @@ def step_back(grad_state, done, current, grad_spike, coefficients, surrogate, de
     Returns:
         The gradient with respect to the step's input, and to each coefficient.
     """
+    return BACK[coefficients.model](
+        grad_state, done, current, grad_spike, coefficients, surrogate, detach_reset
+    )
+
+
+def membrane_back(grad_state, done, grad_spike, coefficients, surrogate, detach_reset) -> Parts:
+    """Move the gradient of the voltage, which is the same in all models."""
+    decay, v_reset = coefficients.values[0], coefficients.values[-1]
     hard, soft = coefficients.reset == HARD, coefficients.reset == SOFT
-    values = coefficients.values
-    decay, gain, v_threshold, v_reset = values[0], values[-4], values[-2], values[-1]
-    before, v_pre, resting, spiked = done
+    _, v_pre, threshold, resting, spiked = done
     grad_v = grad_state[0].copy()
 
-    derivative = surrogates.derivative(surrogate.kind, surrogate.values, v_pre - v_threshold)
-    jump = (v_reset - v_pre, -(v_threshold - v_reset), ZERO)[coefficients.reset]
+    derivative = surrogates.derivative(surrogate.kind, surrogate.values, v_pre - threshold)
+    jump = (v_reset - v_pre, -(threshold - v_reset), ZERO)[coefficients.reset]
     grad_spike_total = grad_spike if detach_reset else grad_spike + grad_v * jump
     grad_fire = np.where(resting, ZERO, grad_spike_total * derivative)
     grad_reset = np.where(spiked, grad_v, ZERO)
-    grad_v_pre = (np.where(spiked, ZERO, grad_v) if hard else grad_v) + grad_fire
-    grad_moved = np.where(resting, ZERO, grad_v_pre)
+    # 0 grad_v, and not 0, so that a gradient that is not finite does not vanish in a reset.
+    kept = np.where(spiked, (ZERO if hard else ONE) * grad_v, grad_v)
+    grad_v_pre = kept + grad_fire
     grad_state[0] = cut(np.where(resting, grad_v, decay * grad_v_pre))
+    return Parts(
+        np.where(resting, ZERO, grad_v_pre),
+        -(grad_fire + grad_reset) if soft else -grad_fire,
+        grad_reset if hard or soft else np.zeros_like(grad_reset),
+    )
 
-    to_threshold = -(grad_fire + grad_reset) if soft else -grad_fire
-    to_reset = grad_reset if hard or soft else np.zeros_like(grad_reset)
-    if coefficients.model == "LIF":
-        grad_current = gain * grad_moved
-        terms = (grad_moved * before[0], grad_moved * current, grad_moved, to_threshold, to_reset)
-    else:
-        decay_syn = values[1]
-        grad_current = grad_state[1].copy()
-        grad_state[1] = cut(decay_syn * grad_current + gain * grad_moved)
-        terms = (
-            grad_moved * before[0],
-            grad_current * before[1],
-            grad_moved * before[1],
-            grad_moved,
-            to_threshold,
-            to_reset,
-        )
-    return grad_current, terms
+
+def lif_back(grad_state, done, current, grad_spike, coefficients, surrogate, detach_reset):
+    gain = coefficients.values[1]
+    parts = membrane_back(grad_state, done, grad_spike, coefficients, surrogate, detach_reset)
+    moved = parts.moved
+    terms = (moved * done.before[0], moved * current, moved, parts.threshold, parts.reset)
+    return gain * moved, terms
+
+
+def cuba_back(grad_state, done, current, grad_spike, coefficients, surrogate, detach_reset):
+    _, decay_syn, gain, *_ = coefficients.values
+    v, i, _ = done.before
+    parts = membrane_back(grad_state, done, grad_spike, coefficients, surrogate, detach_reset)
+    moved, grad_i = parts.moved, grad_state[1].copy()
+    grad_state[1] = cut(decay_syn * grad_i + gain * moved)
+    terms = (moved * v, grad_i * i, moved * i, moved, parts.threshold, parts.reset)
+    return grad_i, terms
+
+
+def alif_back(grad_state, done, current, grad_spike, coefficients, surrogate, detach_reset):
+    _, gain, _, decay_adaptation, jump, _, _ = coefficients.values
+    v, a, _ = done.before
+    grad_a = grad_state[1].copy()
+    from_spike = grad_spike + grad_a
+    parts = membrane_back(grad_state, done, from_spike, coefficients, surrogate, detach_reset)
+    moved, threshold = parts.moved, parts.threshold
+    grad_state[1] = cut(decay_adaptation * grad_a + jump * threshold)
+    through_membrane = (moved * v, moved * current, moved)
+    terms = (*through_membrane, grad_a * a, threshold * a, threshold, parts.reset)
+    return gain * moved, terms
+
+
+BACK = {"LIF": lif_back, "CubaLIF": cuba_back, "ALIF": alif_back}
