@@ -29,6 +29,8 @@ ALLOWED = {
     "cusnn.simulation.sonata": ((), ("numpy", "h5py")),
     "cusnn.data": (("data", "ops"), ("numpy",)),
     "cusnn.data.handwritten": (("data",), ("numpy", "sklearn")),
+    "cusnn.data.heidelberg": (("data",), ("numpy", "h5py")),
+    "cusnn.data.structured": (("data",), ("numpy", "tonic")),
     "cusnn.models": (("models", "network", "neurons"), ("numpy",)),
     "cusnn.training": (
         ("training", "ops", "data", "neurons", "surrogates", "dispatch"),
