@@ -20,6 +20,7 @@ class Convention(Parameters):
     t_refractory: ClassVar[float] = 0.0
     reset: ClassVar[str] = "none"
     detach_reset: ClassVar[bool] = False
+    differentiable: ClassVar[bool] = True
 
     @property
     def surrogate(self) -> Surrogate:
