@@ -9,12 +9,14 @@ from cusnn.neurons.alif import ALIF
 from cusnn.neurons.coba_lif import CobaLIF
 from cusnn.neurons.cuba_lif import CubaLIF
 from cusnn.neurons.izhikevich import Izhikevich
+from cusnn.neurons.li import LI
 from cusnn.neurons.lif import LIF
 from cusnn.neurons.parameters import RESETS, Coefficients
 from cusnn.neurons.relay import Relay
 
 __all__ = [
     "ALIF",
+    "LI",
     "LIF",
     "MODELS",
     "RESETS",

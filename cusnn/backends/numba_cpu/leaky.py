@@ -1,0 +1,101 @@
+"""Leaky integrators: membranes without spikes, T steps forward and back."""
+
+import numba
+import numpy as np
+
+BLOCK = 1024
+TINY = np.float32(1e-30)
+ZERO = np.float32(0)
+
+
+def leaky_forward(current, state, membrane, final_state, coefficients):
+    _forward(current, state, membrane, final_state, *_rows(coefficients, current.shape[2]))
+
+
+def leaky_backward(
+    current,
+    membrane,
+    state,
+    grad_membrane,
+    grad_final_state,
+    grad_current,
+    grad_state,
+    grad_coefficients,
+    coefficients,
+):
+    none = np.empty((0, *grad_membrane.shape[1:]), np.float32)
+    grad_state[:] = 0 if grad_final_state is None else grad_final_state
+    if grad_coefficients is None:
+        current = membrane = state = grad_coefficients = none
+    decay, gain, _ = _rows(coefficients, grad_membrane.shape[2])
+    _backward(
+        current,
+        membrane,
+        state,
+        grad_membrane,
+        grad_current,
+        grad_state,
+        grad_coefficients,
+        decay,
+        gain,
+    )
+
+
+def _rows(coefficients, n):
+    return (np.broadcast_to(row, n).copy() for row in coefficients.values)
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _forward(current, state, membrane, final_state, decay, gain, drive):
+    steps, batch, n = current.shape
+    blocks = -(-n // BLOCK)
+    for job in numba.prange(batch * blocks):
+        b = job // blocks
+        first = (job - b * blocks) * BLOCK
+        last = min(first + BLOCK, n)
+        v = state[0, b, first:last].copy()
+        for t in range(steps):
+            for j in range(last - first):
+                i = first + j
+                moved = decay[i] * v[j] + (gain[i] * current[t, b, i] + drive[i])
+                v[j] = ZERO if abs(moved) < TINY else moved
+                membrane[t, b, i] = v[j]
+        final_state[0, b, first:last] = v
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _backward(
+    current,
+    membrane,
+    state,
+    grad_membrane,
+    grad_current,
+    grad_state,
+    grad_coefficients,
+    decay,
+    gain,
+):
+    steps, batch, n = grad_membrane.shape
+    blocks = -(-n // BLOCK)
+    for job in numba.prange(batch * blocks):
+        b = job // blocks
+        first = (job - b * blocks) * BLOCK
+        last = min(first + BLOCK, n)
+        grad_v = grad_state[0, b, first:last].copy()
+        sums = np.zeros((grad_coefficients.shape[0], last - first), np.float32)
+        for t in range(steps - 1, -1, -1):
+            if sums.shape[0] > 0:
+                before = membrane[t - 1] if t > 0 else state[0]
+                for j in range(last - first):
+                    total = grad_membrane[t, b, first + j] + grad_v[j]
+                    sums[0, j] += total * before[b, first + j]
+                    sums[1, j] += total * current[t, b, first + j]
+                    sums[2, j] += total
+            for j in range(last - first):
+                i = first + j
+                total = grad_membrane[t, b, i] + grad_v[j]
+                grad_current[t, b, i] = gain[i] * total
+                moved = decay[i] * total
+                grad_v[j] = ZERO if abs(moved) < TINY else moved
+        grad_state[0, b, first:last] = grad_v
+        grad_coefficients[:, b, first:last] = sums
