@@ -38,6 +38,12 @@ FIRST_DRAWN = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def the_reference(monkeypatch):
+    """What is computed is mathematics; that backends agree is shown elsewhere."""
+    monkeypatch.setenv("CUSNN_BACKEND", "numpy")
+
+
 def random(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape)
 
@@ -309,16 +315,16 @@ def test_sums_of_the_response(neuron):
 
 
 @pytest.mark.parametrize("neuron", [None, LIF(tau_mem=20.0), CubaLIF(tau_mem=20.0, tau_syn=5.0)])
-@pytest.mark.parametrize("inputs", [20, 200, 2000])
+@pytest.mark.parametrize("inputs", [20, 200, 1000])
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.5])
 def test_fresh_layers_neither_fall_silent_nor_saturate(neuron, inputs, rate):
     layer = SpikingDense(inputs, 100, neuron, input_rate=rate, seed=2)
-    fired = layer.forward(spikes(100, 4, inputs, rate=rate)).counts / 100
+    fired = layer.forward(spikes(100, 2, inputs, rate=rate)).counts / 100
     assert 0.002 < fired.mean() < 0.2
     assert (fired.mean(axis=0) > 0).mean() > 0.1
     assert (fired.mean(axis=0) > 0.95).mean() < 0.05
     silent = SpikingDense(inputs, 100, neuron, input_rate=rate, seed=2, xi=8.0)
-    assert silent.forward(spikes(100, 4, inputs, rate=rate)).counts.mean() / 100 < 0.001
+    assert silent.forward(spikes(100, 2, inputs, rate=rate)).counts.mean() / 100 < 0.001
 
 
 @pytest.mark.parametrize("inputs", [64, 784])
@@ -349,7 +355,7 @@ def test_initial_numbers_are_those_of_any_machine():
 
 def model_of_one(values, grads):
     class Model:
-        n_decayed = 2
+        n_decayed, backend = 2, None
 
     model = Model()
     model.values, model.grads = np.array(values, np.float32), np.array(grads, np.float32)

@@ -4,8 +4,9 @@ NumPy arrays are trained on by the CPU, CuPy arrays by the GPU, with the same co
 """
 
 from cusnn.training.decoders import accuracy, confusion_matrix, decode
+from cusnn.training.dense import SpikingDense
 from cusnn.training.files import load_model, save_model
-from cusnn.training.layers import Activity, SpikingDense
+from cusnn.training.layers import Activity
 from cusnn.training.losses import (
     CrossEntropyCount,
     CrossEntropyMaxMembrane,
@@ -16,6 +17,7 @@ from cusnn.training.losses import (
 )
 from cusnn.training.optimizers import SGD, Adam, Constant, Cosine
 from cusnn.training.readout import Readout
+from cusnn.training.recurrent import SpikingRecurrent
 from cusnn.training.sequential import Sequential
 from cusnn.training.trainer import Epoch, Evaluation, LayerWarning, Trainer
 
@@ -36,6 +38,7 @@ __all__ = [
     "Readout",
     "Sequential",
     "SpikingDense",
+    "SpikingRecurrent",
     "Trainer",
     "UpperRate",
     "accuracy",

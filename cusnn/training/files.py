@@ -15,14 +15,16 @@ from dataclasses import fields
 import numpy as np
 
 from cusnn import neurons, surrogates
-from cusnn.training.layers import Layer, SpikingDense
+from cusnn.training.dense import SpikingDense
+from cusnn.training.layers import Layer
 from cusnn.training.readout import Readout
+from cusnn.training.recurrent import SpikingRecurrent
 from cusnn.training.sequential import Sequential
 
 FORMAT = "cusnn-training"
 VERSION = 1
 PARAMETER = "parameter:"
-LAYERS = {kind.__name__: kind for kind in (SpikingDense, Readout)}
+LAYERS = {kind.__name__: kind for kind in (SpikingDense, SpikingRecurrent, Readout)}
 
 
 def save_model(path, model: Sequential, about: dict | None = None) -> None:

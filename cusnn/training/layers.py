@@ -1,14 +1,15 @@
-"""Layers: weights and a population of neurons, forward through T steps and back.
+"""What all layers share: weights and a population of neurons, forward through T steps and back.
 
 A layer keeps what its way back needs from its last ``forward``; ``backward`` belongs to that call.
 Every forward pass begins with neurons at rest.
 
-What comes in is told apart by dtype and axes:
+What comes in is what another layer answered, or an array, told apart by dtype and axes:
 
-    uint8   [T, B, N]   spikes, whatever is not 0
-    float32 [B, N]      values that are the same in each of ``steps`` steps ("direct" input): the
-                        product with the weights is made once
-    float32 [T, B, N]   values of every step, such as membranes
+    uint8   [T, B, N]               spikes, whatever is not 0
+    uint32  [T, B, ceil(N / 32)]    spikes as bits, as ``spike_pack`` makes them
+    float32 [B, N]                  values that are the same in each of ``steps`` steps ("direct"
+                                    input): the product with the weights is made once
+    float32 [T, B, N]               values of every step
 
 Arrays of NumPy are worked on by the CPU, arrays of CuPy by the GPU; parameters and input must be
 of one library (``Sequential.to`` moves a model).
@@ -22,17 +23,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from cusnn import dispatch
-from cusnn.neurons import LIF
-from cusnn.ops.decode import decode_count
 from cusnn.ops.matmul import spike_matmul, spike_matmul_backward
-from cusnn.ops.neuron import initial_state, neuron_backward, neuron_forward
-from cusnn.surrogates import ATan, Surrogate
+from cusnn.ops.spikes import spike_pack, spike_unpack
+from cusnn.surrogates import Surrogate
 from cusnn.training import initial
 from cusnn.training.dynamics import Dynamics
 
-# A spike of weight 1 moves the membrane by 1; the threshold is 1.
-NEURON = LIF(tau_mem=10.0, input="voltage", reset="soft")
 EXPECTED_RATE = 0.1
+DTYPES = ("uint8", "uint32", "float32")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +39,7 @@ class Activity:
 
     Attributes:
         spikes: uint8 [T, B, N].
+        packed: the spikes as bits, uint32 [T, B, ceil(N / 32)].
         counts: spikes of every neuron in all steps, int32 [B, N].
         membrane: voltage after every step of neurons that do not spike, float32 [T, B, N].
     """
@@ -48,16 +47,40 @@ class Activity:
     spikes: np.ndarray | None = None
     counts: np.ndarray | None = None
     membrane: np.ndarray | None = None
-
-    @property
-    def signal(self):
-        """What the next layer takes."""
-        return self.membrane if self.spikes is None else self.spikes
+    packed: np.ndarray | None = None
 
     @property
     def steps(self) -> int:
         """T."""
-        return self.signal.shape[0]
+        return (self.membrane if self.spikes is None else self.spikes).shape[0]
+
+    @property
+    def samples(self) -> int:
+        """B."""
+        return (self.membrane if self.spikes is None else self.spikes).shape[1]
+
+
+@dataclass
+class _Given:
+    """An input: spikes in one form or both, or values."""
+
+    spikes: np.ndarray | None = None
+    packed: np.ndarray | None = None
+    values: np.ndarray | None = None
+
+    @property
+    def static(self) -> bool:
+        return self.values is not None and self.values.ndim == 2
+
+    def bits(self, backend):
+        if self.packed is None:
+            self.packed = spike_pack(self.spikes, backend=backend)
+        return self.packed
+
+    def dense(self, n: int, backend):
+        if self.spikes is None:
+            self.spikes = spike_unpack(self.packed, n, backend=backend)
+        return self.spikes
 
 
 class Layer:
@@ -140,32 +163,47 @@ class Layer:
         """Use these arrays, of the same names and shapes, from now on."""
         self.parameters, self.gradients, self._saved = parameters, gradients, None
 
-    def _product(self, inputs, steps: int | None):
-        """Input to the neurons: float32 [T, B, M], or [B, M] where it is the same in all steps."""
-        weights, bias = self.parameters["weights"], self.parameters.get("bias")
+    def _given(self, inputs, steps: int | None) -> _Given:
+        """The input, checked."""
+        if isinstance(inputs, Activity):
+            return _Given(spikes=inputs.spikes, packed=inputs.packed)
         self._check_input(inputs, steps)
         if inputs.dtype == np.uint8:
-            product = spike_matmul(inputs, weights, backend=self.backend)
+            return _Given(spikes=inputs)
+        if inputs.dtype == np.uint32:
+            return _Given(packed=inputs)
+        return _Given(values=inputs)
+
+    def _product(self, given: _Given):
+        """Input to the neurons: float32 [T, B, M], or [B, M] where it is the same in all steps."""
+        weights, bias = self.parameters["weights"], self.parameters.get("bias")
+        if given.values is not None:
+            product = given.values @ weights
         else:
-            product = inputs @ weights
+            spikes = given.dense(self.inputs, self.backend)
+            product = spike_matmul(spikes, weights, backend=self.backend)
         if bias is not None:
             product += bias
         return product
 
-    def _product_back(self, grad, inputs, wanted: bool):
+    def _product_back(self, grad, given: _Given, wanted: bool):
         """Gradients of weights and bias; that of the inputs is returned if wanted."""
         weights = self.parameters["weights"]
         if "bias" in self.gradients:
             grad.reshape(-1, self.size).sum(axis=0, out=self.gradients["bias"])
-        if inputs.dtype == np.uint8:
+        if given.values is None:
             found = spike_matmul_backward(
-                grad, inputs, weights, grad_spikes=wanted, backend=self.backend
+                grad,
+                given.dense(self.inputs, self.backend),
+                weights,
+                grad_spikes=wanted,
+                backend=self.backend,
             )
             self.gradients["weights"][...] = found.weights
             return found.spikes
-        rows, grad_rows = inputs.reshape(-1, self.inputs), grad.reshape(-1, self.size)
+        rows, grad_rows = given.values.reshape(-1, self.inputs), grad.reshape(-1, self.size)
         self.gradients["weights"][...] = rows.T @ grad_rows
-        return (grad_rows @ weights.T).reshape(inputs.shape) if wanted else None
+        return (grad_rows @ weights.T).reshape(given.values.shape) if wanted else None
 
     def _learned_back(self, neuron, by_coefficient) -> None:
         if self.learn:
@@ -180,19 +218,21 @@ class Layer:
                 f"{self}: parameters are {library} arrays, the input is one of "
                 f"{dispatch.array_library(inputs)}; move the model with .to"
             )
-        if inputs.shape[-1] != self.inputs:
-            raise ValueError(f"{self}: takes {self.inputs} inputs, got {list(inputs.shape)}")
-        if inputs.ndim == 2 and inputs.dtype == np.float32:
-            if steps is None or steps < 1:
-                raise ValueError(
-                    f"{self}: values [B, N] need the number of steps, 1 or more, got {steps}"
-                )
-        elif inputs.ndim != 3 or inputs.dtype not in (np.uint8, np.float32):
+        static = inputs.ndim == 2 and inputs.dtype == np.float32
+        if not static and (inputs.ndim != 3 or inputs.dtype.name not in DTYPES):
             raise TypeError(
-                f"{self}: input must be spikes uint8 [T, B, N] or values float32 [B, N] or "
-                f"[T, B, N], got {inputs.dtype} {list(inputs.shape)}"
+                f"{self}: input must be spikes uint8 [T, B, N] or uint32 [T, B, ceil(N / 32)], or "
+                f"values float32 [B, N] or [T, B, N], got {inputs.dtype} {list(inputs.shape)}"
             )
-        elif inputs.shape[0] == 0:
+        width = -(-self.inputs // 32) if inputs.dtype == np.uint32 else self.inputs
+        if inputs.shape[-1] != width:
+            words = f" ({width} words of bits)" if inputs.dtype == np.uint32 else ""
+            raise ValueError(f"{self}: takes {self.inputs} inputs{words}, got {list(inputs.shape)}")
+        if static and (steps is None or steps < 1):
+            raise ValueError(
+                f"{self}: values [B, N] need the number of steps, 1 or more, got {steps}"
+            )
+        if not static and inputs.shape[0] == 0:
             raise ValueError(f"{self}: input must have 1 step or more, got T=0")
 
     def _saved_or_error(self):
@@ -207,110 +247,12 @@ class Layer:
         return f"{type(self).__name__}({self.inputs}, {self.size}, name={self.name!r})"
 
 
-class SpikingDense(Layer):
-    """Every input to every neuron: ``neuron_forward(inputs weights + bias)``.
-
-    Args:
-        inputs, size: N and M.
-        neuron: ``LIF``, ``CubaLIF`` or ``ALIF``; None for a LIF neuron of threshold 1, 10 ms, soft
-            reset, whose voltage jumps by the weights.
-        bias: add a bias, 0 at first.
-        learn: what else is learned: "decay", "threshold", both or neither.
-        per_neuron: learn one of them per neuron rather than one per layer.
-        dt: step, ms.
-        surrogate: of ``cusnn.surrogates``.
-        detach_reset: treat the spike in the reset as a constant on the way back.
-        input_rate: spikes per input and step that are expected; the initial weights are scaled
-            by it (``cusnn.training.initial``). Of values, the root of their mean square.
-        static_input: the input is values that stay the same over all steps.
-        xi: distance of the threshold from rest in standard deviations of the initial membrane.
-        seed: of the initial weights, 0 or more.
-        name: in messages, parameters and files.
-
-    Raises:
-        ValueError, TypeError: sizes that are not positive integers, parameters of another number
-            of neurons, a rate out of range, or something to learn that the neuron has not.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        size: int,
-        neuron=None,
-        *,
-        bias: bool = True,
-        learn: tuple[str, ...] = (),
-        per_neuron: bool = True,
-        dt: float = 1.0,
-        surrogate=ATan(),  # noqa: B008  frozen
-        detach_reset: bool = False,
-        input_rate: float = EXPECTED_RATE,
-        static_input: bool = False,
-        xi: float = 1.0,
-        seed: int = 0,
-        name: str | None = None,
-    ):
-        super().__init__(
-            inputs,
-            size,
-            NEURON if neuron is None else neuron,
-            bias=bias,
-            learn=learn,
-            per_neuron=per_neuron,
-            dt=dt,
-            surrogate=surrogate,
-            detach_reset=detach_reset,
-            input_rate=input_rate,
-            static_input=static_input,
-            xi=xi,
-            seed=seed,
-            name=name,
-        )
-
-    def forward(self, inputs, steps: int | None = None) -> Activity:
-        """Answer of the layer.
-
-        Args:
-            inputs: as in the module's docstring.
-            steps: T, for values [B, N].
-        """
-        current, neuron = self._product(inputs, steps), self.neuron
-        xp = library_of(current)
-        if current.ndim == 2:
-            current = xp.ascontiguousarray(xp.broadcast_to(current, (steps, *current.shape)))
-        state = initial_state(neuron, current.shape[1:], xp)
-        found = neuron_forward(
-            current, state, neuron, dt=self.dt, checkpoints=True, backend=self.backend
-        )
-        self._saved = (inputs, current, found.checkpoints, neuron)
-        counts = decode_count(found.spikes, backend=self.backend)
-        return Activity(spikes=found.spikes, counts=counts)
-
-    def backward(self, grad, *, inputs: bool = True):
-        """Gradients of the parameters, into ``gradients``.
-
-        Args:
-            grad: with respect to the spikes, float32 [T, B, M].
-            inputs: also return the gradient with respect to the inputs.
-
-        Returns:
-            float32 of the inputs' shape, or None.
-        """
-        given, current, checkpoints, neuron = self._saved_or_error()
-        found = neuron_backward(
-            current,
-            checkpoints,
-            grad,
-            neuron,
-            dt=self.dt,
-            surrogate=self.surrogate,
-            detach_reset=self.detach_reset,
-            coefficients=bool(self.learn),
-            backend=self.backend,
-        )
-        self._learned_back(neuron, found.coefficients)
-        grad_current = found.current.sum(axis=0) if given.ndim == 2 else found.current
-        return self._product_back(grad_current, given, inputs)
+def every_step(current, steps: int | None):
+    """Input of every step, float32 [T, B, M], from that of one or of every step."""
+    if current.ndim == 3:
+        return current
+    xp = library_of(current)
+    return xp.ascontiguousarray(xp.broadcast_to(current, (steps, *current.shape)))
 
 
 def library_of(array):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cusnn.ops.optimize import adam_step, sgd_step
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -89,22 +91,19 @@ class Adam:
         if self.first is None:
             self.first, self.second = _zeros_like(model.values), _zeros_like(model.values)
         self.count += 1
-        one, two = self.betas
-        rate = np.float32(self.rate * factor / (1.0 - one**self.count))
-        unbias = np.float32(1.0 / math.sqrt(1.0 - two**self.count))
-        grad = model.grads
-        self.first *= np.float32(one)
-        self.first += np.float32(1.0 - one) * grad
-        self.second *= np.float32(two)
-        self.second += np.float32(1.0 - two) * (grad * grad)
-        if self.weight_decay:
-            model.values[: model.n_decayed] *= np.float32(
-                1.0 - self.rate * factor * self.weight_decay
+        for part, decay in _parts(model, self.weight_decay):
+            adam_step(
+                model.values[part],
+                model.grads[part],
+                self.first[part],
+                self.second[part],
+                step=self.count,
+                rate=self.rate * factor,
+                betas=self.betas,
+                epsilon=self.epsilon,
+                decay=decay,
+                backend=model.backend,
             )
-        root = self.second**0.5
-        root *= unbias
-        root += np.float32(self.epsilon)
-        model.values -= rate * (self.first / root)
 
 
 class SGD:
@@ -136,12 +135,24 @@ class SGD:
         if self.velocity is None:
             self.velocity = _zeros_like(model.values)
         self.count += 1
-        rate = self.rate * factor
-        self.velocity *= np.float32(self.momentum)
-        self.velocity += model.grads
-        if self.weight_decay:
-            model.values[: model.n_decayed] *= np.float32(1.0 - rate * self.weight_decay)
-        model.values -= np.float32(rate) * self.velocity
+        for part, decay in _parts(model, self.weight_decay):
+            sgd_step(
+                model.values[part],
+                model.grads[part],
+                self.velocity[part],
+                rate=self.rate * factor,
+                momentum=self.momentum,
+                decay=decay,
+                backend=model.backend,
+            )
+
+
+def _parts(model, weight_decay: float):
+    """Slices of a model's parameters, and the weight decay of each."""
+    if not weight_decay:
+        return [(slice(None), 0.0)]
+    parts = (slice(None, model.n_decayed), weight_decay), (slice(model.n_decayed, None), 0.0)
+    return [(part, decay) for part, decay in parts if model.values[part].size]
 
 
 def _zeros_like(values):

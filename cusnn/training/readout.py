@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cusnn.neurons import LI
+from cusnn.ops.leaky import leaky_backward, leaky_forward
 from cusnn.surrogates import ATan
-from cusnn.training.layers import EXPECTED_RATE, Activity, Layer, library_of
+from cusnn.training.layers import EXPECTED_RATE, Activity, Layer, every_step, library_of
 
 NEURON = LI(tau_mem=20.0, input="voltage")
 
@@ -63,17 +64,14 @@ class Readout(Layer):
         Args:
             inputs, steps: as in ``SpikingDense.forward``.
         """
-        current, neuron = self._product(inputs, steps), self.neuron
+        given, neuron = self._given(inputs, steps), self.neuron
+        current = every_step(self._product(given), steps)
         xp = library_of(current)
-        decay, gain, drive = neuron.coefficients(self.dt).values[:3]
-        membrane = xp.empty((steps or current.shape[0], *current.shape[-2:]), "float32")
-        v = xp.zeros(current.shape[-2:], "float32")
-        for t in range(membrane.shape[0]):
-            given = current if current.ndim == 2 else current[t]
-            v = decay * v + (gain * given + drive)
-            membrane[t] = v
-        self._saved = (inputs, current, membrane, neuron)
-        return Activity(membrane=membrane)
+        state = xp.empty((1, *current.shape[1:]), "float32")
+        state[...] = xp.asarray(neuron.v_leak, dtype="float32")
+        found = leaky_forward(current, state, neuron, dt=self.dt, backend=self.backend)
+        self._saved = (given, current, state, found.membrane, neuron)
+        return Activity(membrane=found.membrane)
 
     def backward(self, grad, *, inputs: bool = True):
         """Gradients of the parameters, into ``gradients``.
@@ -83,26 +81,18 @@ class Readout(Layer):
             inputs: also return the gradient with respect to the inputs.
 
         Returns:
-            float32 of the inputs' shape, or None.
+            float32, [T, B, N] or of the shape of the values that came in, or None.
         """
-        given, current, membrane, neuron = self._saved_or_error()
-        decay, gain, _ = neuron.coefficients(self.dt).values
-        xp = library_of(grad)
-        grad_current = xp.empty_like(grad)
-        g = xp.zeros(grad.shape[1:], "float32")
-        gd = xp.zeros(grad.shape[1:], "float32")
-        gg = xp.zeros(grad.shape[1:], "float32")
-        gr = xp.zeros(grad.shape[1:], "float32")
-        for t in range(grad.shape[0])[::-1]:
-            g = g + grad[t]
-            if t:
-                gd = gd + g * membrane[t - 1]
-            gg = gg + g * (current if current.ndim == 2 else current[t])
-            gr = gr + g
-            grad_current[t] = gain * g
-            g = decay * g
-        by = {"decay": gd.sum(axis=0), "gain": gg.sum(axis=0), "drive": gr.sum(axis=0)}
-        self._learned_back(neuron, by)
-        if given.ndim == 2:
-            grad_current = grad_current.sum(axis=0)
+        given, current, state, membrane, neuron = self._saved_or_error()
+        needed = {"current": current, "membrane": membrane, "state": state} if self.learn else {}
+        found = leaky_backward(
+            grad,
+            neuron,
+            **needed,
+            dt=self.dt,
+            coefficients=bool(self.learn),
+            backend=self.backend,
+        )
+        self._learned_back(neuron, found.coefficients)
+        grad_current = found.current.sum(axis=0) if given.static else found.current
         return self._product_back(grad_current, given, inputs)

@@ -88,13 +88,12 @@ class Sequential:
         """What every layer answers, first to last.
 
         Args:
-            inputs: uint8 [T, B, N], or float32 [B, N] (the same in every step) or [T, B, N].
+            inputs: an array as ``cusnn.training.layers`` says.
             steps: T, for values [B, N].
         """
-        activities, signal = [], inputs
+        activities = []
         for layer in self.layers:
-            activities.append(layer.forward(signal, steps))
-            signal = activities[-1].signal
+            activities.append(layer.forward(activities[-1] if activities else inputs, steps))
         return activities
 
     def backward(self, grad, extra: dict | None = None) -> None:

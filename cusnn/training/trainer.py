@@ -291,7 +291,7 @@ class Trainer:
         return value + penalty, answers, labels
 
     def _forward(self, batch, steps: int):
-        given = batch.values if batch.spikes is None else batch.spikes
+        given = batch.values if batch.spikes is None else batch.packed
         return self.model.forward(library_of(self.model.values).asarray(given), steps)
 
     def _labels(self, labels):
@@ -339,7 +339,7 @@ class _Watch:
             self.counts[layer.name] = total if known is None else known + total
             chances = self.chances.get(layer.name, 0)
             self.chances[layer.name] = chances + batch * activity.steps
-        self.samples += activities[0].signal.shape[1]
+        self.samples += activities[0].samples
 
     def _by_neuron(self) -> dict[str, np.ndarray]:
         return {

@@ -1,0 +1,135 @@
+"""The spiking layer that every input reaches all of."""
+
+from __future__ import annotations
+
+from cusnn.neurons import LIF
+from cusnn.ops.decode import decode_count
+from cusnn.ops.layer import layer_backward, layer_forward
+from cusnn.ops.neuron import initial_state, neuron_backward, neuron_forward
+from cusnn.surrogates import ATan
+from cusnn.training.layers import EXPECTED_RATE, Activity, Layer, library_of
+
+# A spike of weight 1 moves the membrane by 1; the threshold is 1.
+NEURON = LIF(tau_mem=10.0, input="voltage", reset="soft")
+
+
+class SpikingDense(Layer):
+    """Every input to every neuron: ``layer_forward``, for values ``neuron_forward`` of a product.
+
+    Args:
+        inputs, size: N and M.
+        neuron: ``LIF``, ``CubaLIF`` or ``ALIF``; None for a LIF neuron of threshold 1, 10 ms, soft
+            reset, whose voltage jumps by the weights.
+        bias: add a bias, 0 at first.
+        learn: what else is learned: "decay", "threshold", both or neither.
+        per_neuron: learn one of them per neuron rather than one per layer.
+        dt: step, ms.
+        surrogate: of ``cusnn.surrogates``.
+        detach_reset: treat the spike in the reset as a constant on the way back.
+        input_rate: spikes per input and step that are expected; the initial weights are scaled
+            by it (``cusnn.training.initial``). Of values, the root of their mean square.
+        static_input: the input is values that stay the same over all steps.
+        xi: distance of the threshold from rest in standard deviations of the initial membrane.
+        seed: of the initial weights, 0 or more.
+        name: in messages, parameters and files.
+
+    Raises:
+        ValueError, TypeError: sizes that are not positive integers, parameters of another number
+            of neurons, a rate out of range, or something to learn that the neuron has not.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        size: int,
+        neuron=None,
+        *,
+        bias: bool = True,
+        learn: tuple[str, ...] = (),
+        per_neuron: bool = True,
+        dt: float = 1.0,
+        surrogate=ATan(),  # noqa: B008  frozen
+        detach_reset: bool = False,
+        input_rate: float = EXPECTED_RATE,
+        static_input: bool = False,
+        xi: float = 1.0,
+        seed: int = 0,
+        name: str | None = None,
+    ):
+        super().__init__(
+            inputs,
+            size,
+            NEURON if neuron is None else neuron,
+            bias=bias,
+            learn=learn,
+            per_neuron=per_neuron,
+            dt=dt,
+            surrogate=surrogate,
+            detach_reset=detach_reset,
+            input_rate=input_rate,
+            static_input=static_input,
+            xi=xi,
+            seed=seed,
+            name=name,
+        )
+
+    def forward(self, inputs, steps: int | None = None) -> Activity:
+        """Answer of the layer.
+
+        Args:
+            inputs: what another layer answered, or an array as ``cusnn.training.layers`` says.
+            steps: T, for values [B, N].
+        """
+        given, neuron = self._given(inputs, steps), self.neuron
+        wanted = {"packed": True, "checkpoints": True, "dt": self.dt, "backend": self.backend}
+        if given.values is None:
+            bits, current, weights = given.bits(self.backend), None, self.parameters["weights"]
+            state = initial_state(neuron, (bits.shape[1], self.size), library_of(bits))
+            bias = self.parameters.get("bias")
+            found = layer_forward(bits, weights, state, neuron, bias=bias, **wanted)
+        else:
+            current = self._product(given)
+            state = initial_state(neuron, current.shape[-2:], library_of(current))
+            steps = steps if given.static else None
+            found = neuron_forward(current, state, neuron, steps=steps, **wanted)
+        self._saved = (given, current, found.checkpoints, neuron)
+        counts = decode_count(found.spikes, backend=self.backend)
+        return Activity(spikes=found.spikes, packed=found.packed, counts=counts)
+
+    def backward(self, grad, *, inputs: bool = True):
+        """Gradients of the parameters, into ``gradients``.
+
+        Args:
+            grad: with respect to the spikes, float32 [T, B, M].
+            inputs: also return the gradient with respect to the inputs.
+
+        Returns:
+            float32, [T, B, N] or of the shape of the values that came in, or None.
+        """
+        given, current, checkpoints, neuron = self._saved_or_error()
+        options = {
+            "dt": self.dt,
+            "surrogate": self.surrogate,
+            "detach_reset": self.detach_reset,
+            "coefficients": bool(self.learn),
+            "backend": self.backend,
+        }
+        if given.values is not None:
+            found = neuron_backward(current, checkpoints, grad, neuron, **options)
+            self._learned_back(neuron, found.coefficients)
+            return self._product_back(found.current, given, inputs)
+        found = layer_backward(
+            given.bits(self.backend),
+            self.parameters["weights"],
+            checkpoints,
+            grad,
+            neuron,
+            bias=self.parameters.get("bias"),
+            grad_spikes_in=inputs,
+            **options,
+        )
+        self._learned_back(neuron, found.coefficients)
+        self.gradients["weights"][...] = found.weights
+        if self.bias:
+            self.gradients["bias"][...] = found.bias
+        return found.spikes_in
