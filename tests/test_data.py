@@ -420,7 +420,7 @@ def test_mnist(tmp_path, mark, end):
         (tmp_path / f"{part}-labels{mark}idx1-ubyte{end}").write_bytes(write(idx(labels)))
     train, test = data.mnist(tmp_path), data.mnist(tmp_path, "test", encoding="direct")
     assert (len(train), len(test), train.features, train.shape) == (6, 4, 784, (28, 28))
-    assert test.classes == ("0", "1", "2", "3")
+    assert test.classes == tuple("0123456789")
     batch = next(test.batches(4))
     assert np.array_equal(np.rint(batch.values * 255).reshape(4, 28, 28), images["t10k"])
     assert batch.labels.tolist() == [0, 1, 2, 3]

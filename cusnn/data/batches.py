@@ -203,18 +203,8 @@ class Dataset:
             ValueError: no positions, or one out of range.
             TypeError: positions that are no integers.
         """
-        positions = np.asarray(positions)
-        if positions.size == 0 or positions.ndim != 1:
-            raise ValueError(f"part: positions must be a list [n], got {list(positions.shape)}")
-        if not np.issubdtype(positions.dtype, np.integer):
-            raise TypeError(f"part: positions must be integers, got {positions.dtype}")
-        if positions.min() < 0 or positions.max() >= len(self):
-            raise ValueError(
-                f"part: positions must be 0 to {len(self) - 1}, got {positions.min()} to "
-                f"{positions.max()}"
-            )
         taken = copy.copy(self)
-        taken.indices = self.indices[positions]
+        taken.indices = self.indices[checked_positions(positions, len(self))]
         return taken
 
 
@@ -334,6 +324,20 @@ def integer(owner: str, name: str, value, least: int, most: int | None = None) -
         allowed = f"{least} or more" if most is None else f"{least} to {most}"
         raise ValueError(f"{owner}: {name} must be {allowed}, got {value}")
     return int(value)
+
+
+def checked_positions(positions, n: int):
+    """The positions as an array [m] of integers, each of them 0 to n - 1."""
+    positions = np.asarray(positions)
+    if positions.size == 0 or positions.ndim != 1:
+        raise ValueError(f"part: positions must be a list [n], got {list(positions.shape)}")
+    if not np.issubdtype(positions.dtype, np.integer):
+        raise TypeError(f"part: positions must be integers, got {positions.dtype}")
+    if positions.min() < 0 or positions.max() >= n:
+        raise ValueError(
+            f"part: positions must be 0 to {n - 1}, got {positions.min()} to {positions.max()}"
+        )
+    return positions
 
 
 def checked_labels(owner: str, labels, classes: int):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cusnn.data.batches import integer
+from cusnn.data.batches import checked_positions, integer
 from cusnn.data.binning import BinnedEvents
 
 MS_PER_US = 1000.0
@@ -89,7 +89,7 @@ class Recordings:
                 f"{owner}: as many times as units, got {list(times.shape)} and {list(units.shape)}"
             )
         if times.size == 0:
-            raise ValueError(f"{owner}: has no events; leave it out of the data")
+            raise ValueError(f"{owner}: has no events; leave it out with part(...)")
         times = times.astype(np.float64, copy=False)
         # NaN fails every comparison, so that it must be the one which holds.
         if not (times.min() >= 0 and times.max() < math.inf):
@@ -124,6 +124,18 @@ class Recordings:
             if progress is not None:
                 progress(index + 1, len(self))
         return Summary(len(self), total, earliest, latest, highest)
+
+    def part(self, positions) -> Recordings:
+        """Those at these positions, in this order: speakers of a test, or all but an empty one.
+
+        Args:
+            positions: integers [n], 0 to ``len(self)`` - 1.
+
+        Raises:
+            ValueError: no positions, or one out of range.
+            TypeError: positions that are no integers.
+        """
+        return Part(self, checked_positions(positions, len(self)))
 
     def in_memory(self, progress=None) -> Recordings:
         """The same recordings, read once and held: 6 to 12 bytes per event.
@@ -187,6 +199,24 @@ class Recordings:
             most=most,
             packed=packed,
         )
+
+
+class Part(Recordings):
+    """Some of other recordings."""
+
+    def __init__(self, whole: Recordings, positions):
+        self.name = whole.name
+        self.classes = whole.classes
+        self.labels = whole.labels[positions]
+        self.shape = whole.shape
+        self._whole = whole
+        self._positions = positions
+
+    def _where(self, index: int) -> str:
+        return self._whole._where(int(self._positions[index]))
+
+    def _read(self, index: int) -> Events:
+        return self._whole._read(int(self._positions[index]))
 
 
 class Held(Recordings):

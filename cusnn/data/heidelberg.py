@@ -23,6 +23,8 @@ from cusnn.data.events import Events, Recordings
 
 CHANNELS = 700
 MS_PER_S = 1000.0
+# What h5py raises for content that cannot be read.
+DAMAGED = (OSError, RuntimeError)
 NEEDED = ("spikes/times", "spikes/units", "labels", "extra/keys")
 
 
@@ -65,7 +67,11 @@ class Heidelberg(Recordings):
         self.name = str(path)
         self._file = _file(owner, path)
         self._times, self._units = (self._dataset(owner, key) for key in NEEDED[:2])
-        labels, keys = (self._dataset(owner, key)[()] for key in NEEDED[2:])
+        labels, keys = (self._dataset(owner, key) for key in NEEDED[2:])
+        try:
+            labels, keys = labels[()], keys[()]
+        except DAMAGED as error:
+            raise ValueError(f"{owner}: {path} is damaged ({error}); load it again") from error
         self.classes = tuple(k.decode() if isinstance(k, bytes) else str(k) for k in keys)
         self.labels = checked_labels(f"{owner}: {path}", labels, len(self.classes))
         if not len(self._times) == len(self._units) == len(self.labels):
@@ -85,22 +91,22 @@ class Heidelberg(Recordings):
         self._file.close()
 
     def _dataset(self, owner: str, key: str):
-        try:
-            return self._file[key]
-        except KeyError as error:
+        found = self._file.get(key)
+        if not hasattr(found, "shape"):
             there = []
             self._file.visit(there.append)
             raise ValueError(
                 f"{owner}: {self.name} must have {', '.join(NEEDED)}; {key} is missing, there are "
                 f"{', '.join(there) or 'none'}"
-            ) from error
+            )
+        return found
 
     def _read(self, index: int) -> Events:
         if not self._file:
             raise ValueError(f"{self._where(index)}: the file was closed; open it again")
         try:
             times, units = self._times[index], self._units[index]
-        except OSError as error:
+        except DAMAGED as error:
             raise ValueError(f"{self._where(index)}: cannot be read, {error}") from error
         return Events(times.astype(np.float64) * MS_PER_S, units)
 

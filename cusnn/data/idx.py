@@ -63,7 +63,11 @@ def mnist(
             f"mnist: images [n, height, width] and labels [n], got {list(images.shape)} and "
             f"{list(labels.shape)}; are the files of one set?"
         )
-    return Values(images, labels, steps=steps, encoding=encoding, peak=peak, seed=seed)
+    # The ten digits, also where a file has none of the last; more classes where there are more.
+    classes = tuple(str(i) for i in range(max(10, int(labels.max()) + 1 if labels.size else 0)))
+    return Values(
+        images, labels, classes=classes, steps=steps, encoding=encoding, peak=peak, seed=seed
+    )
 
 
 def read_idx(path):

@@ -161,9 +161,11 @@ class FolderOfNPZ(Recordings):
 
 def _load(path: Path, owner: str) -> dict:
     try:
-        with np.load(path) as opened:
-            return {key: opened[key] for key in opened.files}
+        # Opened here, because numpy.load leaves damaged files open.
+        with path.open("rb") as opened:
+            loaded = np.load(opened)
+            if isinstance(loaded, np.ndarray):
+                raise ValueError("one array, as of a .npy file")
+            return {key: loaded[key] for key in loaded.files}
     except DAMAGED as error:
         raise ValueError(f"{owner}: {path} is no .npz file, or damaged ({error})") from error
-    except AttributeError as error:  # a .npy file, whose array has no end
-        raise ValueError(f"{owner}: {path} is a .npy file, not .npz") from error
