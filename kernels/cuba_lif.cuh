@@ -45,8 +45,19 @@ struct CubaLIF {
         return done;
     }
 
-    // What the gain multiplies in a step, asked for before it.
-    DEVICE float driver(float) const { return i; }
+    static constexpr int32 KEPT = 1;
+    static constexpr int32 KEPT_ALL = 3;
+
+    // v_pre; v and i before.
+    DEVICE Outcome keep(float current, float* kept) {
+        kept[1] = membrane.v;
+        kept[2] = i;
+        const Outcome done = step(current);
+        kept[0] = done.v_pre;
+        return done;
+    }
+
+    DEVICE float distance(const float* kept) const { return kept[0] - membrane.v_threshold; }
 
     // Gradient with respect to the state.
     struct Gradient {
@@ -64,21 +75,28 @@ struct CubaLIF {
         }
     };
 
-    // Move the rest of the gradient over a step; returns the gradient with respect to its input.
-    DEVICE float back(Gradient& grad, const Parts& parts) const {
-        const float grad_current = grad.i;
+    struct Way {
+        float current;
+        Parts parts;
+    };
+
+    DEVICE Way back(
+        Gradient& grad, const float* kept, bool resting, float grad_spike, float derivative,
+        bool detach_reset
+    ) const {
+        const Parts parts =
+            membrane.back(grad.v, kept[0], resting, grad_spike, derivative, detach_reset);
+        const Way way = {grad.i, parts};
         grad.i = cut(decay_syn * grad.i + gain * parts.moved);
-        return grad_current;
+        return way;
     }
 
-    DEVICE void add(
-        float* sums, const Parts& parts, float v, float input, float grad_current
-    ) const {
-        sums[0] += parts.moved * v;
-        sums[1] += grad_current * input;
-        sums[2] += parts.moved * input;
-        sums[3] += parts.moved;
-        sums[4] += membrane.to_threshold(parts);
-        sums[5] += membrane.to_reset(parts);
+    DEVICE void add(float* sums, const float* kept, const Way& way) const {
+        sums[0] += way.parts.moved * kept[1];
+        sums[1] += way.current * kept[2];
+        sums[2] += way.parts.moved * kept[2];
+        sums[3] += way.parts.moved;
+        sums[4] += membrane.to_threshold(way.parts);
+        sums[5] += membrane.to_reset(way.parts);
     }
 };

@@ -32,8 +32,19 @@ struct LIF {
 
     DEVICE Outcome step(float current) { return membrane.move(gain * current); }
 
-    // What the gain multiplies in a step, asked for before it.
-    DEVICE float driver(float current) const { return current; }
+    static constexpr int32 KEPT = 1;
+    static constexpr int32 KEPT_ALL = 3;
+
+    // v_pre; v before, current.
+    DEVICE Outcome keep(float current, float* kept) {
+        kept[1] = membrane.v;
+        kept[2] = current;
+        const Outcome done = step(current);
+        kept[0] = done.v_pre;
+        return done;
+    }
+
+    DEVICE float distance(const float* kept) const { return kept[0] - membrane.v_threshold; }
 
     // Gradient with respect to the state.
     struct Gradient {
@@ -47,14 +58,25 @@ struct LIF {
         }
     };
 
-    // Move the rest of the gradient over a step; returns the gradient with respect to its input.
-    DEVICE float back(Gradient&, const Parts& parts) const { return gain * parts.moved; }
+    struct Way {
+        float current;
+        Parts parts;
+    };
 
-    DEVICE void add(float* sums, const Parts& parts, float v, float input, float) const {
-        sums[0] += parts.moved * v;
-        sums[1] += parts.moved * input;
-        sums[2] += parts.moved;
-        sums[3] += membrane.to_threshold(parts);
-        sums[4] += membrane.to_reset(parts);
+    DEVICE Way back(
+        Gradient& grad, const float* kept, bool resting, float grad_spike, float derivative,
+        bool detach_reset
+    ) const {
+        const Parts parts =
+            membrane.back(grad.v, kept[0], resting, grad_spike, derivative, detach_reset);
+        return {gain * parts.moved, parts};
+    }
+
+    DEVICE void add(float* sums, const float* kept, const Way& way) const {
+        sums[0] += way.parts.moved * kept[1];
+        sums[1] += way.parts.moved * kept[2];
+        sums[2] += way.parts.moved;
+        sums[3] += membrane.to_threshold(way.parts);
+        sums[4] += membrane.to_reset(way.parts);
     }
 };

@@ -11,6 +11,18 @@
 //   set, load, store      take its numbers, and its state from and to memory;
 //   step(current)         one step; two channels part the current by its sign;
 //   move(), arrive(exc, inh)   where LATE: the two halves of a step, in this order.
+// One that gradients are known of has besides
+//   KEPT, KEPT_ALL        numbers that the way back needs of a step, and with those that gradients
+//                         of coefficients need;
+//   keep(current, kept)   step(current), which writes all of them;
+//   distance(kept)        the surrogate's argument;
+//   Gradient              with respect to the state; zeros to begin with; load and store as a state,
+//                         and store writes 0 for a counter;
+//   Way                   a step's gradient: `current` is with respect to its input;
+//   back(gradient, kept, resting, grad_spike, derivative, detach_reset)
+//                         moves the gradient from behind a step to before it; returns Way. Only the
+//                         first KEPT numbers are there, and the state is another step's;
+//   add(sums, kept, way)  adds a step's gradients of the coefficients.
 constexpr int32 MOST_COEFFICIENTS = 11;
 
 // What is the same for all neurons; passed by value.
@@ -89,26 +101,22 @@ struct Membrane {
         return done;
     }
 
-    // What a step of these numbers made of a membrane that was left at v_pre.
-    DEVICE Outcome outcome(float v_pre, bool resting) const {
-        return {v_pre, resting, v_pre >= v_threshold && !resting};
-    }
-
-    // Move grad_v from behind a step to before it.
+    // Move grad_v from behind a step, which made v_pre, to before it.
     DEVICE Parts back(
-        float& grad_v, const Outcome& done, float grad_spike, float derivative, bool detach_reset
+        float& grad_v, float v_pre, bool resting, float grad_spike, float derivative,
+        bool detach_reset
     ) const {
-        const float jump = reset == HARD   ? -amount - done.v_pre
-                           : reset == SOFT ? -amount
-                                           : 0.0f;
+        const bool spiked = v_pre >= v_threshold && !resting;
+        const float jump = reset == HARD ? -amount - v_pre : reset == SOFT ? -amount : 0.0f;
         const float total = detach_reset ? grad_spike : grad_spike + grad_v * jump;
         Parts parts;
-        parts.fire = done.resting ? 0.0f : total * derivative;
-        parts.reset = done.spiked ? grad_v : 0.0f;
-        const float kept = done.spiked && reset == HARD ? 0.0f : grad_v;
+        parts.fire = resting ? 0.0f : total * derivative;
+        parts.reset = spiked ? grad_v : 0.0f;
+        // A gradient that is no number stays so, as a voltage does.
+        const float kept = (spiked ? keep : 1.0f) * grad_v;
         const float grad_v_pre = kept + parts.fire;
-        parts.moved = done.resting ? 0.0f : grad_v_pre;
-        grad_v = cut(done.resting ? grad_v : decay * grad_v_pre);
+        parts.moved = resting ? 0.0f : grad_v_pre;
+        grad_v = cut(resting ? grad_v : decay * grad_v_pre);
         return parts;
     }
 

@@ -1,20 +1,52 @@
-// The way back through T steps: a thread takes one neuron from the last step to the first.
+// The way back through T steps: a thread takes the neurons of 16 bytes of input from the last step
+// to the first.
+#include "alif.cuh"
 #include "cuba_lif.cuh"
 #include "lif.cuh"
+#include "neuron_lanes.cuh"
 #include "surrogates.cuh"
 
-constexpr int32 AHEAD = 4;  // steps whose loads are under way at once
+constexpr int32 AHEAD = 8;  // steps whose loads are under way at once
 
-// Each segment of `interval` steps is run again from its checkpoint. Shared memory keeps, each
-// [interval, threads]: v_pre; grad_spikes, fetched on the way forward, where loads do not wait for
-// one another; and, if coefficients have gradients, what the gain multiplied.
-template <class Neuron, class Surrogate>
+// A thread's numbers of the steps of a segment, in shared memory.
+template <int32 W>
+struct History {
+    float4* own;
+    int32 interval;
+
+    DEVICE float4* at(int32 row, int32 k) const {
+        return own + (row * interval + k) * (W / 4) * int32(blockDim.x);
+    }
+
+    DEVICE void put(int32 row, int32 k, const float (&x)[W]) const {
+#pragma unroll
+        for (int32 w = 0; w < W; w += 4) {
+            at(row, k)[w / 4 * int32(blockDim.x)] = make_float4(x[w], x[w + 1], x[w + 2], x[w + 3]);
+        }
+    }
+
+    DEVICE void get(int32 row, int32 k, float (&x)[W]) const {
+#pragma unroll
+        for (int32 w = 0; w < W; w += 4) {
+            const float4 four = at(row, k)[w / 4 * int32(blockDim.x)];
+            x[w] = four.x;
+            x[w + 1] = four.y;
+            x[w + 2] = four.z;
+            x[w + 3] = four.w;
+        }
+    }
+};
+
+// Each segment of `interval` steps is run again from its checkpoint, which leaves in shared memory,
+// each [interval, threads, LANES]: the surrogate's derivative, and what the neuron keeps of a step.
+// Then it goes back. While the one half computes, the other half's first loads are under way.
+template <class Neuron, class Real>
 __global__ void neuron_backward(
-    const float* __restrict__ current,  // [T, B, N]  in
+    const Real* __restrict__ current,  // [A, B, N]  in
     const float* __restrict__ checkpoints,  // [Q, S, B, N]  in
-    const float* __restrict__ grad_spikes,  // [T, B, N]  in
+    const Real* grad_spikes,  // [T, B, N]  in
     const float* __restrict__ grad_final_state,  // [S, B, N]  in, optional
-    float* __restrict__ grad_current,  // [T, B, N]  out
+    Real* grad_current,  // [A, B, N]  out
     float* __restrict__ grad_state,  // [S, B, N]  out
     float* __restrict__ grad_coefficients,  // [C, B, N]  out, optional
     const float* __restrict__ values,  // [C, N]  in, optional
@@ -23,76 +55,142 @@ __global__ void neuron_backward(
     int32 detach_reset,
     int32 interval,
     int32 T,
-    int32 B,
-    int32 N
+    int64 advance,  // from a step's input to the next: B N, or 0 for the same in all steps
+    int64 plane,
+    int32 N,
+    int32 joined
 ) {
-    extern __shared__ float history[];
-    const int64 place = thread_index();
-    const int64 plane = int64(B) * N;
-    if (place >= plane) return;
-    float* v_pre = history + threadIdx.x;
-    float* from_spikes = v_pre + interval * blockDim.x;
-    float* inputs = from_spikes + interval * blockDim.x;
+    constexpr int32 LANES = 4;
+    extern __shared__ float4 history[];
+    const History<LANES> kept = {history + threadIdx.x, interval};
+    const Lanes<LANES> lanes = lanes_of<LANES>(0, thread_index() / 32, plane, joined != 0);
+    if (lanes.count == 0) return;
 
-    Neuron neuron = {};
-    neuron.set({uniform, values, N}, int32(place % N));
-    typename Neuron::Gradient grad = {};
-    if (grad_final_state) grad.load(grad_final_state + place, plane);
-    float sums[Neuron::COEFFICIENTS] = {};
+    Neuron neurons[LANES] = {};
+    set_neurons(neurons, uniform, values, N, lanes);
+    typename Neuron::Gradient grads[LANES] = {};
+    if (grad_final_state) load_states<Neuron::STATES>(grads, grad_final_state, plane, lanes);
+    float sums[LANES][Neuron::COEFFICIENTS] = {};
+    float total[LANES] = {};  // over steps, where the input is the same in all
 
-    for (int32 q = (T + interval - 1) / interval - 1; q >= 0; q--) {
+    const int32 keeps = grad_coefficients ? Neuron::KEPT_ALL : Neuron::KEPT;
+    int32 q = (T + interval - 1) / interval - 1;
+    Pack<Real, LANES> inputs[AHEAD] = {}, from_spikes[AHEAD] = {};
+    if (q >= 0) {
+        load_states<Neuron::STATES>(
+            neurons, checkpoints + int64(q) * Neuron::STATES * plane, plane, lanes
+        );
+#pragma unroll
+        for (int32 k = 0; k < AHEAD; k++) {
+            const int32 t = q * interval + k;
+            if (t < T) inputs[k] = load_lanes(current + t * advance, lanes);
+        }
+    }
+    for (; q >= 0; q--) {
         const int32 first = q * interval;
         const int32 steps = min(interval, T - first);
-        neuron.load(checkpoints + int64(q) * Neuron::STATES * plane + place, plane);
-        const float v_first = neuron.membrane.v;
-        const int64 origin = first * plane + place;
-        uint32 resting = 0;
-        for (int32 start = 0; start < steps; start += AHEAD) {
-            float arriving[AHEAD], from[AHEAD];
 #pragma unroll
-            for (int32 a = 0; a < AHEAD; a++) {
-                const bool exists = start + a < steps;
-                arriving[a] = exists ? current[origin + (start + a) * plane] : 0.0f;
-                from[a] = exists ? grad_spikes[origin + (start + a) * plane] : 0.0f;
-            }
+        for (int32 k = 0; k < AHEAD; k++) {
+            const int64 t = first + steps - 1 - k;
+            if (k < steps) from_spikes[k] = load_lanes(grad_spikes + t * plane, lanes);
+        }
+        uint32 resting[LANES] = {};
+        for (int32 start = 0; start < steps; start += AHEAD) {
 #pragma unroll
             for (int32 a = 0; a < AHEAD; a++) {
                 const int32 k = start + a;
                 if (k >= steps) break;
-                if (grad_coefficients) inputs[k * blockDim.x] = neuron.driver(arriving[a]);
-                const Outcome done = neuron.step(arriving[a]);
-                v_pre[k * blockDim.x] = done.v_pre;
-                from_spikes[k * blockDim.x] = from[a];
-                resting |= uint32(done.resting) << k;
+                const Pack<Real, LANES> now = inputs[a];
+                if (advance && k + AHEAD < steps) {
+                    inputs[a] = load_lanes(current + int64(first + k + AHEAD) * advance, lanes);
+                }
+                float rows[Neuron::KEPT_ALL][LANES];
+#pragma unroll
+                for (int32 w = 0; w < LANES; w++) {
+                    float own[Neuron::KEPT_ALL];
+                    const Outcome done = neurons[w].keep(real(now, w), own);
+                    resting[w] |= uint32(done.resting) << k;
+#pragma unroll
+                    for (int32 r = 0; r < Neuron::KEPT_ALL; r++) rows[r][w] = own[r];
+                }
+#pragma unroll
+                for (int32 r = 0; r < Neuron::KEPT_ALL; r++) {
+                    if (r < keeps) kept.put(1 + r, k, rows[r]);
+                }
             }
         }
-#pragma unroll 1
-        for (int32 k = steps - 1; k >= 0; k--) {
-            const Outcome done =
-                neuron.membrane.outcome(v_pre[k * blockDim.x], resting >> k & 1);
-            const float derivative =
-                surrogate.derivative(done.v_pre - neuron.membrane.v_threshold);
-            const Parts parts = neuron.membrane.back(
-                grad.v, done, from_spikes[k * blockDim.x], derivative, detach_reset != 0
+        if (q > 0) {
+            load_states<Neuron::STATES>(
+                neurons, checkpoints + int64(q - 1) * Neuron::STATES * plane, plane, lanes
             );
-            const float to_current = neuron.back(grad, parts);
-            grad_current[origin + k * plane] = to_current;
-            if (grad_coefficients) {
-                float v = v_first;
-                if (k > 0) {
-                    v = neuron.membrane.after(neuron.membrane.outcome(
-                        v_pre[(k - 1) * blockDim.x], resting >> (k - 1) & 1
-                    ));
+#pragma unroll
+            for (int32 k = 0; k < AHEAD; k++) {
+                const int64 t = first - interval + k;
+                if (advance && k < interval) inputs[k] = load_lanes(current + t * advance, lanes);
+            }
+        }
+        surrogate.choose([&](auto chosen) {
+#pragma unroll 1
+            for (int32 k = 0; k < steps; k++) {
+                float rows[Neuron::KEPT][LANES], derivatives[LANES];
+#pragma unroll
+                for (int32 r = 0; r < Neuron::KEPT; r++) kept.get(1 + r, k, rows[r]);
+#pragma unroll
+                for (int32 w = 0; w < LANES; w++) {
+                    float own[Neuron::KEPT];
+#pragma unroll
+                    for (int32 r = 0; r < Neuron::KEPT; r++) own[r] = rows[r][w];
+                    derivatives[w] = chosen.derivative(neurons[w].distance(own));
                 }
-                neuron.add(sums, parts, v, inputs[k * blockDim.x], to_current);
+                kept.put(0, k, derivatives);
+            }
+        });
+        for (int32 start = 0; start < steps; start += AHEAD) {
+#pragma unroll
+            for (int32 a = 0; a < AHEAD; a++) {
+                const int32 k = steps - 1 - start - a;
+                if (k < 0) break;
+                const Pack<Real, LANES> from = from_spikes[a];
+                if (k >= AHEAD) {
+                    from_spikes[a] =
+                        load_lanes(grad_spikes + int64(first + k - AHEAD) * plane, lanes);
+                }
+                float rows[Neuron::KEPT_ALL][LANES] = {}, derivatives[LANES], to_current[LANES];
+                kept.get(0, k, derivatives);
+#pragma unroll
+                for (int32 r = 0; r < Neuron::KEPT_ALL; r++) {
+                    if (r < keeps) kept.get(1 + r, k, rows[r]);
+                }
+#pragma unroll
+                for (int32 w = 0; w < LANES; w++) {
+                    float own[Neuron::KEPT_ALL];
+#pragma unroll
+                    for (int32 r = 0; r < Neuron::KEPT_ALL; r++) own[r] = rows[r][w];
+                    const auto way = neurons[w].back(
+                        grads[w], own, resting[w] >> k & 1u, real(from, w), derivatives[w],
+                        detach_reset != 0
+                    );
+                    to_current[w] = way.current;
+                    total[w] += way.current;
+                    if (grad_coefficients) neurons[w].add(sums[w], own, way);
+                }
+                if (advance) {
+                    store_lanes(
+                        grad_current + int64(first + k) * advance, lanes, reals<Real>(to_current)
+                    );
+                }
             }
         }
     }
-    grad.store(grad_state + place, plane);
+    if (!advance) store_lanes(grad_current, lanes, reals<Real>(total));
+    store_states<Neuron::STATES>(grads, grad_state, plane, lanes);
     if (grad_coefficients) {
 #pragma unroll
         for (int32 c = 0; c < Neuron::COEFFICIENTS; c++) {
-            grad_coefficients[c * plane + place] = sums[c];
+            float row[LANES];
+#pragma unroll
+            for (int32 w = 0; w < LANES; w++) row[w] = sums[w][c];
+            store_lanes(grad_coefficients + c * plane, lanes, reals<float>(row));
         }
     }
 }

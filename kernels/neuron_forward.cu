@@ -1,18 +1,18 @@
-// T steps of a population: a thread takes one neuron through all steps, its state in registers.
+// T steps of a population: a thread takes 16 bytes of input, four neurons in float32 or eight in 16
+// bits, through all steps, their state in registers.
 #include "alif.cuh"
 #include "coba_lif.cuh"
 #include "cuba_dual_lif.cuh"
 #include "cuba_lif.cuh"
 #include "izhikevich.cuh"
 #include "lif.cuh"
+#include "neuron_lanes.cuh"
 
-constexpr int32 AHEAD = 4;  // inputs under way from memory while as many steps are computed
-
-// Threads lie along the neurons of a row of `row_threads`: N, or 32 W where bits are packed, so
-// that a warp is a word; threads past the last neuron only take part in the votes.
-template <class Neuron>
+// Rows of threads have `length` neurons: N, where bits are packed, so that words do not cross them;
+// else B N. Threads past the last neuron only take part in the votes.
+template <class Neuron, class Real>
 __global__ void neuron_forward(
-    const float* __restrict__ current,  // [T, B, N]  in
+    const Real* __restrict__ current,  // [A, B, N]  in
     const float* __restrict__ state,  // [S, B, N]  in
     float* __restrict__ final_state,  // [S, B, N]  out
     uint8* __restrict__ spikes,  // [T, B, N]  out, optional
@@ -20,58 +20,69 @@ __global__ void neuron_forward(
     float* __restrict__ checkpoints,  // [Q, S, B, N]  out, optional
     const float* __restrict__ values,  // [C, N]  in, optional
     Uniform uniform,
+    uint32 one,  // a spike in `spikes`, whose numbers have `spike_bytes` bytes
+    int32 spike_bytes,
     int32 interval,
     int32 T,
-    int32 B,
+    int64 advance,  // from a step's input to the next: B N, or 0 for the same in all steps
+    int32 rows,
+    int64 length,
     int32 N,
-    int32 W,
-    int32 row_threads
+    int32 words,  // of a row
+    int32 joined
 ) {
-    const int64 thread = thread_index();
-    const int64 b = thread / row_threads;
-    const int32 n = int32(thread - b * row_threads);
-    if (b >= B) return;
-    const bool exists = n < N;
-    const int64 plane = int64(B) * N;
-    const int64 place = b * N + n;
+    constexpr int32 LANES = 16 / sizeof(Real);
+    constexpr int32 AHEAD = 32 / LANES;  // inputs under way while as many steps are computed
+    const int64 warps = (length + 32 * LANES - 1) / (32 * LANES);
+    const int64 warp = thread_index() / 32;
+    const int64 row = warp / warps, column = warp - row * warps;
+    if (row >= rows) return;
+    const Lanes<LANES> lanes = lanes_of<LANES>(row, column, length, joined != 0);
+    const uint32 present = (1u << lanes.count) - 1u;
+    const int64 plane = rows * length;
 
-    Neuron neuron = {};
-    if (exists) {
-        neuron.set({uniform, values, N}, n);
-        neuron.load(state + place, plane);
-    }
-    float next[AHEAD];
-#pragma unroll
-    for (int32 k = 0; k < AHEAD; k++) {
-        next[k] = exists && k < T ? current[k * plane + place] : 0.0f;
-    }
-    int32 until_checkpoint = 0;
-    int64 checkpoint = place;
-    for (int32 first = 0; first < T; first += AHEAD) {
-        float now[AHEAD];
-#pragma unroll
-        for (int32 k = 0; k < AHEAD; k++) {
-            now[k] = next[k];
-            const int32 t = first + AHEAD + k;
-            next[k] = exists && t < T ? current[t * plane + place] : 0.0f;
+    Neuron neurons[LANES] = {};
+    set_neurons(neurons, uniform, values, N, lanes);
+    load_states<Neuron::STATES>(neurons, state, plane, lanes);
+    int64 word = row * words + column * LANES;
+    int64 offset = 0;  // of a step's spikes
+    const int32 segment = checkpoints ? interval : T;
+    Pack<Real, LANES> next[AHEAD] = {};
+    for (int32 start = 0; start < T; start += segment) {
+        const int32 end = min(start + segment, T);
+        if (checkpoints) {
+            store_states<Neuron::STATES>(neurons, checkpoints, plane, lanes);
+            checkpoints += Neuron::STATES * plane;
         }
+        // Where a segment before this one ended within a round, the loads begin anew.
+        if (start == 0 || segment % AHEAD) {
 #pragma unroll
-        for (int32 k = 0; k < AHEAD; k++) {
-            const int32 t = first + k;
-            if (t >= T) break;
-            if (checkpoints && until_checkpoint == 0) {
-                if (exists) neuron.store(checkpoints + checkpoint, plane);
-                checkpoint += Neuron::STATES * plane;
-                until_checkpoint = interval;
-            }
-            until_checkpoint--;
-            const bool spiked = neuron.step(now[k]).spiked && exists;
-            if (spikes && exists) spikes[t * plane + place] = spiked;
-            if (packed) {
-                const uint32 word = __ballot_sync(FULL_WARP, spiked);
-                if ((threadIdx.x & 31) == 0) packed[(t * int64(B) + b) * W + n / 32] = word;
+            for (int32 k = 0; k < AHEAD; k++) {
+                const int64 t = start + k;
+                if (t < T) next[k] = load_lanes(current + t * advance, lanes);
             }
         }
+        for (int32 first = start; first < end; first += AHEAD) {
+#pragma unroll
+            for (int32 k = 0; k < AHEAD; k++) {
+                const int32 t = first + k;
+                if (t >= end) break;
+                const Pack<Real, LANES> now = next[k];
+                if (advance && t + AHEAD < T) {
+                    next[k] = load_lanes(current + int64(t + AHEAD) * advance, lanes);
+                }
+                uint32 fired = 0;
+#pragma unroll
+                for (int32 w = 0; w < LANES; w++) {
+                    fired |= uint32(neurons[w].step(real(now, w)).spiked) << w;
+                }
+                fired &= present;
+                if (spikes) store_fired(spikes, offset, spike_bytes, one, lanes, fired);
+                if (packed) store_packed(packed + word, lanes, fired, words - column * LANES);
+                offset += plane;
+                word += int64(rows) * words;
+            }
+        }
     }
-    if (exists) neuron.store(final_state + place, plane);
+    store_states<Neuron::STATES>(neurons, final_state, plane, lanes);
 }

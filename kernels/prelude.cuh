@@ -5,6 +5,7 @@
 #define DEVICE __device__ __forceinline__
 
 using uint8 = unsigned char;
+using uint16 = unsigned short;
 using uint32 = unsigned int;
 using uint64 = unsigned long long;
 using int32 = int;

@@ -1,6 +1,6 @@
-// Derivatives of the surrogates, g(u) with u = v_pre - v_threshold, one rounding per operation. A
-// backward kernel is a template over these structs; their names are the kinds of
-// SurrogateCoefficients, a, b, c and d its values, 16 bytes passed by value. All are NaN where u is.
+// Derivatives of the surrogates, g(u) with u = v_pre - v_threshold, one rounding per operation. The
+// names of the structs are the kinds of SurrogateCoefficients, a, b, c and d its values. All are NaN
+// where u is.
 #pragma once
 
 #include "prelude.cuh"
@@ -148,5 +148,33 @@ struct S2NN {
     DEVICE float derivative(float u) const {
         const float size = fabsf(u);
         return u < 0.0f ? a * logistic_slope(b * size) : c / (1.0f + size);
+    }
+};
+
+// Any of them; passed by value. `use` is called with the struct, so that it may loop inside: which
+// one it is, is asked once.
+struct Surrogate {
+    float a, b, c, d;
+    int32 kind;
+
+    template <class Use>
+    DEVICE void choose(Use use) const {
+        switch (kind) {
+            case 0: return use(FastSigmoid{a, b, c, d});
+            case 1: return use(ATan{a, b, c, d});
+            case 2: return use(Gaussian{a, b, c, d});
+            case 3: return use(MultiGaussian{a, b, c, d});
+            case 4: return use(Triangle{a, b, c, d});
+            case 5: return use(Sigmoid{a, b, c, d});
+            case 6: return use(StraightThrough{a, b, c, d});
+            case 7: return use(Exponential{a, b, c, d});
+            case 8: return use(PeriodicExponential{a, b, c, d});
+            case 9: return use(Rectangle{a, b, c, d});
+            case 10: return use(Step{a, b, c, d});
+            case 11: return use(Reciprocal{a, b, c, d});
+            case 12: return use(Circ{a, b, c, d});
+            case 13: return use(Power{a, b, c, d});
+            case 14: return use(S2NN{a, b, c, d});
+        }
     }
 };

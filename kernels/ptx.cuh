@@ -1,0 +1,18 @@
+// What CUDA C++ has no operator for; under the test harness tests/ptx_on_cpu.cuh stands in its
+// place.
+#pragma once
+
+#include "prelude.cuh"
+
+DEVICE float half_to_float(uint16 bits) {
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+    return x;
+}
+
+// To the nearest, ties to even.
+DEVICE uint16 float_to_half(float x) {
+    uint16 bits;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+    return bits;
+}
