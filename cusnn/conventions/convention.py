@@ -19,7 +19,6 @@ class Convention(Parameters):
     # What ``Parameters`` looks at: these neurons don't rest, and their resets are their own.
     t_refractory: ClassVar[float] = 0.0
     reset: ClassVar[str] = "none"
-    detach_reset: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
 
     @property

@@ -118,6 +118,8 @@ class Parameters:
     state: ClassVar[tuple[str, ...]]
     coefficient_names: ClassVar[tuple[str, ...]]
     differentiable: ClassVar[bool] = False
+    surrogate: ClassVar = None
+    detach_reset: ClassVar[bool] = False
     positive: ClassVar[tuple[str, ...]] = ()
     may_be_none: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cusnn import contract
+from cusnn.conventions.convention import Convention
 from cusnn.neurons import Relay
 from cusnn.ops.neuron import DIFFERENTIABLE, INTERVAL
 from cusnn.surrogates import FastSigmoid, Surrogate
@@ -15,7 +16,7 @@ COUNTED = {"T": "step", "B": "sample", "N": "neuron", "M": "neuron"}
 def check_differentiable(op: str, neuron) -> None:
     """TypeError for what is no neuron that gradients are known of."""
     known = getattr(neuron, "differentiable", False)
-    if isinstance(neuron, type) or isinstance(neuron, Relay) or not known:
+    if isinstance(neuron, (type, Relay, Convention)) or not known:
         raise TypeError(
             f"{op}: neuron must be one that has gradients ({', '.join(DIFFERENTIABLE)}, with one "
             f"synaptic current), got {neuron!r}"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cusnn import contract, dispatch
+from cusnn import contract, conventions, dispatch
 from cusnn.neurons import MODELS
 from cusnn.surrogates import FastSigmoid, Surrogate
 
@@ -52,7 +52,7 @@ def initial_state(neuron, shape: tuple[int, int], xp=np):
     """State of neurons at rest: voltage at ``v_leak``, no synaptic input, not refractory.
 
     Args:
-        neuron: a model of ``cusnn.neurons``.
+        neuron: a model of ``cusnn.neurons`` or ``cusnn.conventions``.
         shape: (B, N).
         xp: array library, NumPy or CuPy.
 
@@ -100,7 +100,8 @@ def neuron_forward(
             what is negative as inhibition. A static input [B, N], with ``steps``, is that of
             every step, and is read once.
         state: state before the first step, float32 [S, B, N], rows as in ``neuron.state``.
-        neuron: a model of ``cusnn.neurons``; its parameters are numbers or arrays [N].
+        neuron: a model of ``cusnn.neurons`` or ``cusnn.conventions``; its parameters are numbers
+            or arrays [N].
         dt: step, ms.
         spikes: return a number per neuron and step.
         packed: return one bit per neuron and step.
@@ -211,9 +212,11 @@ def neuron_backward(
         current: the input of the forward call, float32 [T, B, N], or [B, N] where it was static.
         checkpoints: what forward returned with ``checkpoints=True``, float32 [Q, S, B, N].
         grad_spikes: gradient with respect to the spikes, float32 [T, B, N].
-        neuron: ``LIF``, ``CubaLIF`` with one synaptic current, or ``ALIF``.
+        neuron: ``LIF``, ``CubaLIF`` with one synaptic current, ``ALIF``, or one of
+            ``cusnn.conventions``, whose equations are in its class.
         dt, interval: as in forward.
-        surrogate: of ``cusnn.surrogates``; None for ``FastSigmoid()``.
+        surrogate: of ``cusnn.surrogates``; None for ``FastSigmoid()``, or for the default of a
+            convention's library.
         detach_reset: treat the spike in the reset as a constant. What it resets to and by (hard
             ``v_reset``, soft ``v_threshold - v_reset``) keeps its gradient.
         grad_final_state: gradient with respect to the final state, float32 [S, B, N], or None.
@@ -241,15 +244,16 @@ def neuron_backward(
     checkpoints: Chen et al. (2016), arXiv:1604.06174.
     """
     op = contract.OPS["neuron_backward"]
-    surrogate = FastSigmoid() if surrogate is None else surrogate
-    if not isinstance(surrogate, Surrogate):
-        raise TypeError(f"{op.name}: surrogate must be one of cusnn.surrogates, got {surrogate!r}")
     _check_neuron(op.name, neuron)
     if not neuron.differentiable:
         raise ValueError(
             f"{op.name}: gradients are known for LIF, CubaLIF (tau_syn_inh=None) and ALIF, "
             f"got {neuron!r}"
         )
+    surrogate = neuron.surrogate if surrogate is None else surrogate
+    surrogate = FastSigmoid() if surrogate is None else surrogate
+    if not isinstance(surrogate, Surrogate):
+        raise TypeError(f"{op.name}: surrogate must be one of cusnn.surrogates, got {surrogate!r}")
     static = len(getattr(current, "shape", ())) == 2
     steps = getattr(grad_spikes, "shape", (None,))[0] if static else None
     arriving, steps = _every_step(op.name, current, steps)
@@ -274,7 +278,7 @@ def neuron_backward(
         coefficients=values,
         interval=int(interval),
         surrogate=surrogate.coefficients(),
-        detach_reset=bool(detach_reset),
+        detach_reset=bool(detach_reset or neuron.detach_reset),
     )
     # A gradient of the voltage that is not finite stays so to the first step.
     if xp is np and not _all_finite(outputs["grad_state"]):
@@ -341,8 +345,11 @@ def _sizes_and_coefficients(op, neuron, dt, interval, steps, **arrays):
 
 
 def _check_neuron(op: str, neuron) -> None:
-    if type(neuron) not in MODELS.values():
-        raise TypeError(f"{op}: neuron must be one of {', '.join(MODELS)}, got {neuron!r}")
+    if type(neuron) not in (*MODELS.values(), *conventions.MODELS):
+        raise TypeError(
+            f"{op}: neuron must be one of {', '.join(MODELS)} or of cusnn.conventions, "
+            f"got {neuron!r}"
+        )
 
 
 def _check_final(op: str, current, final_state) -> None:

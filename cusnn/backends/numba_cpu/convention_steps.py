@@ -20,12 +20,12 @@ TINY = np.float32(1e-30)
 ZERO, ONE = np.float32(0), np.float32(1)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def cut(x):
     return ZERO if abs(x) < TINY else x
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def step(model, form, current, state, h, spiked, c):
     """One step, the state [S, n] in place; h [n] is the voltage that fires or not."""
     if model == LEAKY:
@@ -40,7 +40,7 @@ def step(model, form, current, state, h, spiked, c):
         _box(form, current, state[0], h, spiked, c)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def step_back(model, form, detach, given, grad, to_current, parts, c):
     """One step back, the gradient of the state [S, n] in place.
 
@@ -59,7 +59,7 @@ def step_back(model, form, detach, given, grad, to_current, parts, c):
         _box_back(form, detach, given, grad[0], to_current, parts, c)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def add_terms(model, form, given, to_current, parts, sums, c):
     """Add what one step gives to the gradients of the coefficients."""
     if model == LEAKY:
@@ -77,21 +77,21 @@ def add_terms(model, form, given, to_current, parts, sums, c):
 # ------------------------------------------------------------------ snnTorch
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _left_above(mem, threshold, form):
     """1 where the membrane was left above threshold, for the reset of this step."""
     delayed = not form & AT_ONCE or form & COPIED
     return ONE if (mem > threshold) & bool(delayed) else ZERO
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _reset_at_once(h, spike, reset, threshold, form):
     mechanism = form & MECHANISM
     amount = threshold if mechanism == SUBTRACT else h
     return h - (spike - reset) * amount if form & AT_ONCE else h
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _leaky(form, current, v, h, spiked, c):
     mechanism = form & MECHANISM
     for j in range(current.size):
@@ -106,7 +106,7 @@ def _leaky(form, current, v, h, spiked, c):
         v[j] = cut(_reset_at_once(moved, spike, reset, threshold, form))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _synaptic(form, current, v, syn, h, spiked, c):
     mechanism = form & MECHANISM
     for j in range(current.size):
@@ -123,7 +123,7 @@ def _synaptic(form, current, v, syn, h, spiked, c):
         syn[j] = cut(arrived)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _snntorch_back(grad_mem, mem, h, grad_spike, derivative, threshold, form, detach):
     """Over spike and reset at once: the gradients of h and of the threshold, and ``reset``."""
     mechanism, at_once = form & MECHANISM, form & AT_ONCE
@@ -139,7 +139,7 @@ def _snntorch_back(grad_mem, mem, h, grad_spike, derivative, threshold, form, de
     return grad_h, subtracted if mechanism == SUBTRACT else -fire, reset
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _leaky_back(form, detach, given, grad_v, to_current, parts, c):
     _, before, h, grad_spike, derivative = given
     v, grad_of_h, to_threshold = before[0], parts[0], parts[1]
@@ -155,7 +155,7 @@ def _leaky_back(form, detach, given, grad_v, to_current, parts, c):
         grad_v[j] = cut(gate * (beta * grad_h))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _leaky_terms(form, given, parts, sums, c):
     v = given[1][0]
     zero = form & MECHANISM == ZERO_RESET
@@ -166,7 +166,7 @@ def _leaky_terms(form, given, parts, sums, c):
         sums[1, j] += parts[1, j]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _synaptic_back(form, detach, given, grad_v, grad_syn, to_current, parts, c):
     _, before, h, grad_spike, derivative = given
     v, grad_of_mem, to_threshold = before[0], parts[0], parts[1]
@@ -184,7 +184,7 @@ def _synaptic_back(form, detach, given, grad_v, grad_syn, to_current, parts, c):
         grad_syn[j] = cut(alpha * arrived)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _synaptic_terms(given, to_current, parts, sums):
     before = given[1]
     for j in range(to_current.size):
@@ -196,12 +196,12 @@ def _synaptic_terms(given, to_current, parts, sums):
 # ------------------------------------------------------------------ SpikingJelly and Norse
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _reset(h, spike, v_threshold, v_reset, soft):
     return h - spike * v_threshold if soft else spike * v_reset + (ONE - spike) * h
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _reset_back(grad_v, h, spike, grad_spike, derivative, v_threshold, v_reset, soft, detach):
     """Over spike and reset: the gradients of h, of the threshold, and of the voltage reset to."""
     jump = -v_threshold if soft else v_reset - h
@@ -212,7 +212,7 @@ def _reset_back(grad_v, h, spike, grad_spike, derivative, v_threshold, v_reset, 
     return kept + fire, -fire - at_reset if soft else -fire, ZERO if soft else at_reset
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _node(divide, form, current, v, h, spiked, c):
     soft, undecayed = form & SOFT, form & UNDECAYED
     for j in range(current.size):
@@ -227,7 +227,7 @@ def _node(divide, form, current, v, h, spiked, c):
         v[j] = cut(_reset(moved, spike, v_threshold, v_reset, soft))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _node_back(divide, form, detach, given, grad_v, to_current, parts, c):
     _, _, h, grad_spike, derivative = given
     soft, undecayed = form & SOFT, form & UNDECAYED
@@ -253,7 +253,7 @@ def _node_back(divide, form, detach, given, grad_v, to_current, parts, c):
         grad_v[j] = cut(grad_h - leaked)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _node_terms(divide, form, given, parts, sums, c):
     current, v = given[0], given[1][0]
     undecayed = form & UNDECAYED
@@ -266,7 +266,7 @@ def _node_terms(divide, form, given, parts, sums, c):
         sums[2, j] += parts[2, j]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _norse(current, v, i, h, spiked, c):
     for j in range(current.size):
         rate, rate_syn, v_leak, v_threshold, v_reset = c[0, j], c[1, j], c[2, j], c[3, j], c[4, j]
@@ -279,7 +279,7 @@ def _norse(current, v, i, h, spiked, c):
         v[j] = cut(_reset(moved, spike, v_threshold, v_reset, False))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _norse_back(detach, given, grad_v, grad_i, to_current, parts, c):
     _, _, h, grad_spike, derivative = given
     grad_of_h, to_threshold, to_reset, behind = parts[0], parts[1], parts[2], parts[3]
@@ -306,7 +306,7 @@ def _norse_back(detach, given, grad_v, grad_i, to_current, parts, c):
         grad_i[j] = cut(grad_jumped)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _norse_terms(given, parts, sums, c):
     current, before = given[0], given[1]
     for j in range(current.size):
@@ -319,7 +319,7 @@ def _norse_terms(given, parts, sums, c):
         sums[4, j] += parts[2, j]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _box(form, current, v, h, spiked, c):
     for j in range(current.size):
         rate, v_leak, v_threshold, v_reset = c[0, j], c[1, j], c[2, j], c[3, j]
@@ -330,7 +330,7 @@ def _box(form, current, v, h, spiked, c):
         v[j] = cut(_reset(moved, spike, v_threshold, v_reset, form & SOFT))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _box_back(form, detach, given, grad_v, to_current, parts, c):
     _, _, h, grad_spike, derivative = given
     soft = form & SOFT
@@ -355,7 +355,7 @@ def _box_back(form, detach, given, grad_v, to_current, parts, c):
         grad_v[j] = cut(grad_h - grad_pulled)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _box_terms(given, to_current, parts, sums, c):
     current, v = given[0], given[1][0]
     for j in range(current.size):

@@ -16,37 +16,23 @@ from cusnn.backends.numba_cpu.convention_steps import (
     step_back,
 )
 from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, pack
-from cusnn.backends.numba_cpu.surrogates import KINDS, derivative_block
+from cusnn.backends.numba_cpu.surrogates import derivative_block
 
 BLOCK = 512
 
 
-def neuron_forward(
+def forward(
     current, state, final_state, spikes, packed, checkpoints, coefficients, interval, steps
 ):
-    _, batch, n = current.shape
-    if spikes is None:
-        spikes = np.empty((0, batch, n), np.uint8)
-    if packed is None:
-        packed = np.empty((0, batch, 0), np.uint32)
-    if checkpoints is None:
-        checkpoints = np.empty((0, *state.shape), np.float32)
+    """As ``neuron.neuron_forward``; outputs that are not wanted have no steps."""
     _forward(
-        current,
-        state,
-        final_state,
-        spikes,
-        packed,
-        checkpoints,
-        MODELS.index(coefficients.model),
-        coefficients.reset,
-        coefficients.values.copy(),
-        interval,
-        steps,
+        *(current, state, final_state, spikes, packed, checkpoints),
+        *_numbers(coefficients),
+        *(interval, steps),
     )
 
 
-def neuron_backward(
+def backward(
     current,
     checkpoints,
     grad_spikes,
@@ -56,29 +42,23 @@ def neuron_backward(
     grad_coefficients,
     coefficients,
     interval,
+    kind,
     surrogate,
-    detach_reset,
+    detach,
 ):
-    if grad_final_state is None:
-        grad_final_state = np.zeros(grad_state.shape, np.float32)
-    if grad_coefficients is None:
-        grad_coefficients = np.empty((0, *grad_state.shape[1:]), np.float32)
+    """As ``neuron.neuron_backward``; gradients of coefficients not wanted have no rows."""
     _backward(
-        current,
-        checkpoints,
-        grad_spikes,
-        grad_final_state,
-        grad_current,
-        grad_state,
-        grad_coefficients,
-        MODELS.index(coefficients.model),
-        coefficients.reset,
-        coefficients.values.copy(),
-        interval,
-        KINDS.index(surrogate.kind),
-        surrogate.values,
-        bool(detach_reset),
+        *(current, checkpoints, grad_spikes, grad_final_state),
+        *(grad_current, grad_state, grad_coefficients),
+        *_numbers(coefficients),
+        *(interval, kind, surrogate, detach),
     )
+
+
+def _numbers(coefficients):
+    """Number of the model, its form, and its coefficients [C, N or 1]."""
+    model = MODELS.index(coefficients.model)
+    return model, coefficients.reset, coefficients.values.copy()
 
 
 @numba.njit(cache=True, nogil=True)
@@ -105,7 +85,6 @@ def _forward(
     interval,
     steps,
 ):
-    """``values`` [C, N or 1]; outputs that are not wanted have no steps."""
     _, batch, n = current.shape
     blocks = -(-n // BLOCK)
     for job in numba.prange(batch * blocks):
@@ -179,7 +158,6 @@ def _backward(
     surrogate,
     detach,
 ):
-    """``values`` [C, N or 1]; gradients of coefficients that are not wanted have no rows."""
     _, batch, n = grad_state.shape
     blocks = -(-n // BLOCK)
     for job in numba.prange(batch * blocks):

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from cusnn.backends.numba_cpu import neuron_adaptive, neuron_models
+from cusnn.backends.numba_cpu import conventions, neuron_adaptive, neuron_models
 from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, pack
 from cusnn.backends.numba_cpu.surrogates import KINDS, derivative_block
 
@@ -31,7 +31,9 @@ def neuron_forward(
     if checkpoints is None:
         checkpoints = np.empty((0, *state.shape), np.float32)
     arrays = (current, state, final_state, spikes, packed, checkpoints)
-    if coefficients.model in neuron_models.MODELS:
+    if coefficients.model in conventions.MODELS:
+        conventions.forward(*arrays, coefficients, interval, steps)
+    elif coefficients.model in neuron_models.MODELS:
         neuron_models.forward(
             *arrays,
             neuron_models.MODELS.index(coefficients.model),
@@ -65,7 +67,9 @@ def neuron_backward(
     arrays = (current, checkpoints, grad_spikes, grad_final_state)
     gradients = (grad_current, grad_state, grad_coefficients)
     way = (KINDS.index(surrogate.kind), surrogate.values, bool(detach_reset))
-    if coefficients.model == "ALIF":
+    if coefficients.model in conventions.MODELS:
+        conventions.backward(*arrays, *gradients, coefficients, interval, *way)
+    elif coefficients.model == "ALIF":
         neuron_adaptive.backward(
             *arrays,
             *gradients,

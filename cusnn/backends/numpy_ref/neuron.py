@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cusnn.backends.numpy_ref import surrogates
+from cusnn.backends.numpy_ref import conventions, surrogates
 
 TINY = np.float32(1e-30)
 ZERO = np.float32(0)
@@ -56,6 +56,8 @@ def step(state, current, coefficients, inhibition=None):
     Models with two channels take excitation as ``current`` and ``inhibition`` beside it; without
     it the current is parted by its sign. Conductances are not negative.
     """
+    if coefficients.model in conventions.MODELS:
+        return conventions.step(state, current, coefficients)
     before = state.copy()
     model = coefficients.model
     if CHANNELS[MODELS.index(model)] == 2 and inhibition is None:
@@ -169,7 +171,8 @@ def neuron_backward(
     detach_reset,
 ):
     grad_state[:] = 0 if grad_final_state is None else grad_final_state
-    grad_state[-1] = 0
+    if coefficients.model not in conventions.MODELS:
+        grad_state[-1] = 0
     sums = np.zeros((len(coefficients.values), *grad_state.shape[1:]), np.float32)
     steps = len(grad_spikes)
     static = len(current) != steps
@@ -216,9 +219,8 @@ def step_back(grad_state, done, current, grad_spike, coefficients, surrogate, de
     Returns:
         The gradient with respect to the step's input, and to each coefficient.
     """
-    return BACK[coefficients.model](
-        grad_state, done, current, grad_spike, coefficients, surrogate, detach_reset
-    )
+    back = BACK.get(coefficients.model, conventions.step_back)
+    return back(grad_state, done, current, grad_spike, coefficients, surrogate, detach_reset)
 
 
 def membrane_back(grad_state, done, grad_spike, coefficients, surrogate, detach_reset) -> Parts:
