@@ -7,7 +7,7 @@ import pytest
 from test_neuron_forward import CASES, make_case, same_bits
 
 import cusnn
-from cusnn import LIF, CubaLIF, surrogates
+from cusnn import ALIF, LIF, CubaLIF, surrogates
 
 FAMILIES = (
     surrogates.FastSigmoid(5.0),
@@ -106,35 +106,46 @@ def forward_in_duals(neuron, current, state, surrogate, detach):
     start = [*current, *state[:-1], *c.values[:, 0]]
     duals = [Dual(float(x), row) for x, row in zip(start, np.eye(len(start)), strict=True)]
     steps, rows = len(current), len(state) - 1
-    arriving, (v, *i), numbers = duals[:steps], duals[steps : steps + rows], duals[steps + rows :]
-    i, left = (i[0] if i else None), int(state[-1])
-    cuba = isinstance(neuron, CubaLIF)
-    decay, gain, drive, v_threshold, v_reset = numbers[:1] + numbers[-4:]
+    arriving, (v, *other), numbers = (
+        duals[:steps],
+        duals[steps : steps + rows],
+        duals[steps + rows :],
+    )
+    c_of = dict(zip(neuron.coefficient_names, numbers, strict=True))
+    other, left = (other[0] if other else None), int(state[-1])
+    cuba, adaptive = isinstance(neuron, CubaLIF), isinstance(neuron, ALIF)
     spikes = []
     for x in arriving:
         resting = left > 0
         left = max(left - 1, 0)
-        v_pre = v if resting else decay * v + gain * (i if cuba else x) + drive
-        i = numbers[1] * i + x if cuba else None
+        moved = c_of["decay"] * v + c_of["gain"] * (other if cuba else x) + c_of["drive"]
+        v_pre = v if resting else moved
+        threshold = c_of["v_threshold"]
+        if adaptive:
+            threshold = threshold + c_of["jump"] * other
         spike = Dual(0.0, 0.0)
         if not resting:
-            u = v_pre - v_threshold
+            u = v_pre - threshold
             spike = Dual(float(u.value >= 0), float(surrogate.derivative(u.value)) * u.slope)
         spikes.append(spike)
         switch = Dual(spike.value, 0.0) if detach else spike
         if neuron.reset == "hard":
-            v = v_pre + switch * (v_reset - v_pre)
+            v = v_pre + switch * (c_of["v_reset"] - v_pre)
         elif neuron.reset == "soft":
-            v = v_pre - switch * (v_threshold - v_reset)
+            v = v_pre - switch * (threshold - c_of["v_reset"])
         else:
             v = v_pre
+        if cuba:
+            other = c_of["decay_syn"] * other + x
+        if adaptive:
+            other = c_of["decay_adaptation"] * other + spike
         left = c.refractory_steps if spike.value else left
-    return spikes, [v, i] if cuba else [v]
+    return spikes, [v] if other is None else [v, other]
 
 
 ORACLES = [
     pytest.param(model, reset, rest, detach, id=f"{model.__name__}-{reset}-rest{rest}-{detach}")
-    for model in (LIF, CubaLIF)
+    for model in (LIF, CubaLIF, ALIF)
     for reset in ("hard", "soft", "none")
     for rest in (0.0, 2.0)
     for detach in (False, True)
@@ -147,6 +158,8 @@ def test_against_dual_numbers(model, reset, rest, detach):
     given = {"tau_mem": 4.0, "v_threshold": 1.0, "v_reset": -0.2, "v_leak": 0.1, "r": 1.3}
     if model is CubaLIF:
         given["tau_syn"] = 3.0
+    if model is ALIF:
+        given |= {"tau_adaptation": 6.0, "jump": 0.4}
     neuron = model(**given, reset=reset, t_refractory=rest)
     rng = np.random.default_rng(3)
     current = rng.normal(1.0, 1.5, (steps, 1, n)).astype(np.float32)
