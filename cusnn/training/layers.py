@@ -31,6 +31,8 @@ from cusnn.training.dynamics import Dynamics
 
 EXPECTED_RATE = 0.1
 DTYPES = ("uint8", "uint32", "float32")
+# Rows of weights shorter than this cost more to find than to add up: a dense product is faster.
+NARROW = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +70,9 @@ class _Given:
     packed: np.ndarray | None = None
     values: np.ndarray | None = None
 
-    @property
-    def static(self) -> bool:
-        return self.values is not None and self.values.ndim == 2
+    def __post_init__(self):
+        self.static = self.values is not None and self.values.ndim == 2
+        self.spiking = self.values is None
 
     def bits(self, backend):
         if self.packed is None:
@@ -81,6 +83,12 @@ class _Given:
         if self.spikes is None:
             self.spikes = spike_unpack(self.packed, n, backend=backend)
         return self.spikes
+
+    def numbers(self, n: int, backend):
+        """Float32, [T, B, N] or [B, N]."""
+        if self.values is None:
+            self.values = self.dense(n, backend).astype("float32")
+        return self.values
 
 
 class Layer:
@@ -177,8 +185,10 @@ class Layer:
     def _product(self, given: _Given):
         """Input to the neurons: float32 [T, B, M], or [B, M] where it is the same in all steps."""
         weights, bias = self.parameters["weights"], self.parameters.get("bias")
-        if given.values is not None:
+        if not given.spiking:
             product = given.values @ weights
+        elif self.size < NARROW:
+            product = given.numbers(self.inputs, self.backend) @ weights
         else:
             spikes = given.dense(self.inputs, self.backend)
             product = spike_matmul(spikes, weights, backend=self.backend)
@@ -191,19 +201,16 @@ class Layer:
         weights = self.parameters["weights"]
         if "bias" in self.gradients:
             grad.reshape(-1, self.size).sum(axis=0, out=self.gradients["bias"])
-        if given.values is None:
-            found = spike_matmul_backward(
-                grad,
-                given.dense(self.inputs, self.backend),
-                weights,
-                grad_spikes=wanted,
-                backend=self.backend,
-            )
+        if given.spiking and self.size >= NARROW:
+            spikes = given.dense(self.inputs, self.backend)
+            options = {"grad_spikes": wanted, "backend": self.backend}
+            found = spike_matmul_backward(grad, spikes, weights, **options)
             self.gradients["weights"][...] = found.weights
             return found.spikes
-        rows, grad_rows = given.values.reshape(-1, self.inputs), grad.reshape(-1, self.size)
-        self.gradients["weights"][...] = rows.T @ grad_rows
-        return (grad_rows @ weights.T).reshape(given.values.shape) if wanted else None
+        values = given.numbers(self.inputs, self.backend)
+        grad_rows = grad.reshape(-1, self.size)
+        self.gradients["weights"][...] = values.reshape(-1, self.inputs).T @ grad_rows
+        return (grad_rows @ weights.T).reshape(values.shape) if wanted else None
 
     def _learned_back(self, neuron, by_coefficient) -> None:
         if self.learn:
