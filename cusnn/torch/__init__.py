@@ -7,10 +7,10 @@ except ModuleNotFoundError as error:
         'cusnn.torch needs PyTorch: pip install "cusnn[torch]"', name="torch"
     ) from error
 
-from cusnn.torch.functions import neuron_forward
-from cusnn.torch.neurons import ALIF, LIF, CubaLIF
+from cusnn.torch.layers import LI, Recurrent, SpikingLinear
+from cusnn.torch.neurons import ALIF, LIF, CubaLIF, Neurons
 
-__all__ = ["ALIF", "LIF", "CubaLIF", "detach", "neuron_forward", "reset"]
+__all__ = ["ALIF", "LI", "LIF", "CubaLIF", "Recurrent", "SpikingLinear", "detach", "reset"]
 
 
 def reset(model) -> None:
@@ -24,8 +24,6 @@ def detach(model) -> None:
 
 
 def _each(model, method: str) -> None:
-    from cusnn.torch.neurons import Neurons
-
     for module in model.modules():
-        if isinstance(module, Neurons):
+        if isinstance(module, (Neurons, Recurrent)):
             getattr(module, method)()

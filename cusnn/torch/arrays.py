@@ -26,17 +26,25 @@ class Layout(NamedTuple):
     trailing: tuple[int, ...]
     order: tuple[int, ...]
 
+    @property
+    def permuted(self) -> bool:
+        return any(axis != place for place, axis in enumerate(self.order))
+
     def flatten(self, tensor: torch.Tensor) -> torch.Tensor:
         """[L, B, *trailing] -> [L, B, N], copied only where memory is in another order."""
-        permuted = tensor.permute(0, 1, *(2 + axis for axis in self.order))
-        return permuted.contiguous().view(*tensor.shape[:2], math.prod(self.trailing))
+        if self.permuted:
+            tensor = tensor.permute(0, 1, *(2 + axis for axis in self.order))
+        return tensor.contiguous().view(*tensor.shape[:2], math.prod(self.trailing))
 
     def unflatten(self, tensor: torch.Tensor) -> torch.Tensor:
         """[L, B, N] -> [L, B, *trailing], a view."""
+        if len(self.trailing) == 1:
+            return tensor
         sizes = [self.trailing[axis] for axis in self.order]
-        places = np.argsort(self.order)
         viewed = tensor.view(*tensor.shape[:2], *sizes)
-        return viewed.permute(0, 1, *(2 + int(place) for place in places))
+        if not self.permuted:
+            return viewed
+        return viewed.permute(0, 1, *(2 + int(place) for place in np.argsort(self.order)))
 
     def flatten_values(self, values):
         """A number, or an array or tensor that broadcasts to ``trailing``, as a number or [N]."""
@@ -82,22 +90,6 @@ def check_tensor(owner: str, name: str, tensor, dtypes=CURRENT_DTYPES) -> None:
         raise ValueError(
             f"{owner}: {name} must be on a CPU or a CUDA GPU, got device {tensor.device}"
         )
-
-
-def check_same_device(owner: str, **tensors) -> None:
-    """Refuse tensors on several devices; None entries are passed over.
-
-    Raises:
-        ValueError: naming two that differ.
-    """
-    present = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    (first, one), *others = present.items()
-    for name, tensor in others:
-        if tensor.device != one.device:
-            raise ValueError(
-                f"{owner}: {first} is on {one.device}, but {name} on {tensor.device}; "
-                f"move one of them with .to()"
-            )
 
 
 @contextlib.contextmanager

@@ -35,11 +35,19 @@ def alif(p: dict, dt: float) -> tuple[torch.Tensor, ...]:
     return decay, gain, drive, adaptation, p["jump"], p["v_threshold"], p["v_reset"]
 
 
-MAPS = {"LIF": lif, "CubaLIF": cuba_lif, "ALIF": alif}
+def li(p: dict, dt: float) -> tuple[torch.Tensor, ...]:
+    """decay, gain, drive of ``LI``."""
+    decay = _decay(p["tau_mem"], dt)
+    gain = torch.ones_like(decay) if p["input"] == "voltage" else (1.0 - decay) * p["r"]
+    return decay, gain, (1.0 - decay) * p["v_leak"]
+
+
+MAPS = {"LIF": lif, "CubaLIF": cuba_lif, "ALIF": alif, "LI": li}
 _VOLTAGES = ("v_leak", "v_threshold", "v_reset", "r", "i_offset")
 LEARNABLE: dict[str, tuple[str, ...]] = {
     "LIF": ("tau_mem", *_VOLTAGES),
     "CubaLIF": ("tau_mem", "tau_syn", *_VOLTAGES),
+    "LI": ("tau_mem", "r", "v_leak"),
     "ALIF": ("tau_mem", "tau_adaptation", "jump", *_VOLTAGES),
 }
 

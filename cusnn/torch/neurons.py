@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -14,18 +14,21 @@ from torch import nn
 from cusnn import neurons
 from cusnn.ops.neuron import INTERVAL
 from cusnn.surrogates import Surrogate
-from cusnn.torch.arrays import (
-    STATE_DTYPE,
-    Layout,
-    check_same_device,
-    check_tensor,
-    layout_of,
-)
+from cusnn.torch.arrays import STATE_DTYPE, Layout, check_tensor, layout_of
+from cusnn.torch.autograd import Settings, outside_graphs
 from cusnn.torch.coefficients import LEARNABLE, coefficients
-from cusnn.torch.functions import neuron_forward, outside_graphs
+from cusnn.torch.functions import neuron_forward
 from cusnn.torch.parameters import from_free, to_free
 
 FLOAT64 = torch.float64
+
+
+class Call(NamedTuple):
+    """What one call runs: state before it [S, B, N], settings, coefficients to learn by."""
+
+    state: torch.Tensor
+    settings: Settings
+    coefficients: tuple[torch.Tensor, ...]
 
 
 class Neurons(nn.Module):
@@ -99,7 +102,7 @@ class Neurons(nn.Module):
         fields = dataclasses.fields(neuron)
         return cls(**{field.name: getattr(neuron, field.name) for field in fields}, **settings)
 
-    def forward(self, current: torch.Tensor, state: torch.Tensor | None = None):
+    def forward(self, current: torch.Tensor, state: torch.Tensor | None = None, *, steps=None):
         """T steps.
 
         Args:
@@ -108,6 +111,8 @@ class Neurons(nn.Module):
                 channels-last does, and keep it; other tensors are copied once.
             state: state before the first step, float32 [S, B, ...]; None for that of the last
                 call where ``stateful``, else neurons at rest.
+            steps: number of steps T of a static ``current`` [B, ...], which is that of every
+                step; None where ``current`` has a time axis.
 
         Returns:
             Spikes [T, B, ...], 1 where a neuron fired; with ``return_state`` also the final state,
@@ -118,40 +123,38 @@ class Neurons(nn.Module):
             ValueError: fewer than two axes, devices or shapes that disagree, or values that are
                 not finite (on a CPU).
         """
-        spikes, after = self.run(current, state)
+        spikes, after = self.run(current, state, steps)
         return (spikes, after) if self.return_state else spikes
 
     @outside_graphs
-    def run(self, current: torch.Tensor, state: torch.Tensor | None = None):
+    def run(self, current: torch.Tensor, state: torch.Tensor | None = None, steps=None):
         """``forward``, which always returns spikes and final state."""
-        owner = type(self).__name__
-        check_tensor(owner, "current", current)
-        if current.dim() < 2:
-            raise ValueError(
-                f"{owner}: current must be [T, B, ...], got {list(current.shape)}; a single "
-                f"step is [1, B, ...], one sample [T, 1, ...]"
-            )
-        layout = layout_of(current)
-        values = self._flat_values(layout, current.device)
-        neuron, learnt = self._flat_neuron(layout, values, current.device)
-        before = self._state_before(owner, current, state, neuron, layout)
+        check_tensor(type(self).__name__, "current", current)
+        timed = current if steps is None else current.unsqueeze(0)
+        self._check_axes(timed, steps)
+        layout = layout_of(timed)
+        call = self.prepare(timed.shape[1], layout, current.device, state)
+        flat = layout.flatten(timed.to(STATE_DTYPE))
+        flat = flat if steps is None else flat[0]
+        spikes, after = neuron_forward(flat, call.state, call.settings, call.coefficients, steps)
+        return layout.unflatten(spikes).to(current.dtype), self.finish(after, layout)
+
+    def prepare(self, batch: int, layout: Layout, device, state=None) -> Call:
+        """The neurons of a call for ``batch`` samples, and their state before it."""
+        values = self._flat_values(layout, device)
+        neuron, learnt = self._flat_neuron(layout, values, device)
+        before = self._state_before(state, (len(neuron.state), batch), layout, device)
         if before is None:
-            before = self._at_rest(current, neuron, values, layout)
-        spikes, after = neuron_forward(
-            layout.flatten(current.to(STATE_DTYPE)),
-            before,
-            neuron,
-            dt=self.dt,
-            surrogate=self.surrogate,
-            detach_reset=self.detach_reset,
-            coefficients=learnt,
-            interval=self.interval,
-            backend=self.backend,
-        )
+            before = self._at_rest(neuron, values, (batch, math.prod(layout.trailing)), device)
+        numbers = self.dt, self.surrogate, self.detach_reset, self.interval, self.backend
+        return Call(before, Settings(neuron, *numbers), learnt)
+
+    def finish(self, after: torch.Tensor, layout: Layout) -> torch.Tensor:
+        """The state after a call [S, B, ...], kept where ``stateful``."""
         after = layout.unflatten(after)
         if self.stateful:
-            self._keep(owner, after)
-        return layout.unflatten(spikes).to(current.dtype), after
+            self._keep(after)
+        return after
 
     def step(self, current: torch.Tensor, state: torch.Tensor | None = None):
         """One step: ``forward`` of [B, ...] without the time axis, in and out."""
@@ -274,46 +277,61 @@ class Neurons(nn.Module):
             )
         return _flat(self.values(), layout)
 
+    def _check_axes(self, current: torch.Tensor, steps) -> None:
+        if current.dim() < 2:
+            axes = "[T, B, ...]" if steps is None else "[B, ...] with steps"
+            shape = list(current.shape) if steps is None else list(current.shape[1:])
+            raise ValueError(
+                f"{type(self).__name__}: current must be {axes}, got {shape}; a single step is "
+                f"[1, B, ...], one sample [T, 1, ...]"
+            )
+
     def _flat_neuron(self, layout: Layout, values: dict | None, device):
         """The neuron for a layout, and its coefficients where a gradient is wanted."""
         if values is None:
             if layout not in self._flat:
                 self._flat[layout] = self._build(_flat(self._given, layout))
-            return self._flat[layout], None
+            return self._flat[layout], ()
         neuron = self._build(values)
         if not torch.is_grad_enabled():
-            return neuron, None
+            return neuron, ()
         return neuron, coefficients(self.model.__name__, values, self.dt, device)
 
-    def _state_before(self, owner, current, state, neuron, layout) -> torch.Tensor | None:
-        """The state given or kept, checked; None where there is none."""
+    def _state_before(self, state, sizes, layout, device) -> torch.Tensor | None:
+        """The state given or kept, checked, [S, B, N]; None where there is none."""
         if state is None and self.stateful:
             state = self.state
         if state is None:
             return None
-        shape = (len(neuron.state), current.shape[1], *layout.trailing)
+        owner = type(self).__name__
         check_tensor(owner, "state", state, (STATE_DTYPE,))
-        check_same_device(owner, current=current, state=state)
+        if state.device != device:
+            raise ValueError(
+                f"{owner}: current is on {device}, but the state on {state.device}; "
+                f"move one of them with .to()"
+            )
+        shape = (*sizes, *layout.trailing)
         if state.shape != shape:
             raise ValueError(
-                f"{owner}: the state is {list(state.shape)}, but current {list(current.shape)} "
-                f"needs {list(shape)}; call reset() before a batch of another size"
+                f"{owner}: the state is {list(state.shape)}, but this input needs {list(shape)}; "
+                f"call reset() before a batch of another size"
             )
         return layout.flatten(state)
 
-    def _at_rest(self, current, neuron, values, layout) -> torch.Tensor:
+    def _at_rest(self, neuron, values, sizes, device) -> torch.Tensor:
         """State [S, B, N] of neurons at rest, with the graph of a learnt ``v_leak``."""
-        sizes = (current.shape[1], math.prod(layout.trailing))
         rest = list(neuron.resting_state)
         if "v_leak" in self.learn:
             rest[0] = values["v_leak"]
-        rows = (torch.as_tensor(row, device=current.device).to(STATE_DTYPE) for row in rest)
+        if not any(isinstance(row, torch.Tensor) or np.any(row) for row in rest):
+            return torch.zeros((len(rest), *sizes), dtype=STATE_DTYPE, device=device)
+        rows = (torch.as_tensor(row, device=device).to(STATE_DTYPE) for row in rest)
         return torch.stack([row.expand(sizes) for row in rows])
 
-    def _keep(self, owner: str, state: torch.Tensor) -> None:
+    def _keep(self, state: torch.Tensor) -> None:
         if getattr(self, "_is_replica", False):
             raise RuntimeError(
-                f"{owner}: DataParallel throws the state of its replicas away; use "
+                f"{type(self).__name__}: DataParallel throws the state of its replicas away; use "
                 f"stateful=False, or DistributedDataParallel"
             )
         self.state = state
