@@ -193,8 +193,6 @@ _op(
     Arg("membrane", "T B N", "out"),
     Arg("final_state", "S B N", "out", may_be="state"),
     settings=("coefficients",),
-    kernels=(),
-    backends=("numpy", "numba"),
 )
 _op(
     "leaky_backward",
@@ -208,8 +206,6 @@ _op(
     Arg("grad_state", "S B N", "out"),
     Arg("grad_coefficients", "C B N", "out", optional=True),
     settings=("coefficients",),
-    kernels=(),
-    backends=("numpy", "numba"),
 )
 _op(
     "adam_step",
@@ -219,8 +215,6 @@ _op(
     Arg("first", "K", "inout"),
     Arg("second", "K", "inout"),
     settings=("coefficients",),
-    kernels=(),
-    backends=("numpy", "numba"),
 )
 _op(
     "sgd_step",
@@ -229,8 +223,6 @@ _op(
     Arg("grad", "K"),
     Arg("velocity", "K", "inout", optional=True),
     settings=("coefficients",),
-    kernels=(),
-    backends=("numpy", "numba"),
 )
 _op(
     "spike_pack",

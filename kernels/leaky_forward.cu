@@ -1,0 +1,44 @@
+// T steps of leaky integrators: a thread takes four of them through all steps.
+#include "float_lanes.cuh"
+#include "li.cuh"
+
+constexpr int32 AHEAD = 8;  // inputs under way while as many steps are computed
+
+__global__ void leaky_forward(
+    const float* __restrict__ current,  // [T, B, N]  in
+    const float* state,  // [S, B, N]  in
+    float* __restrict__ membrane,  // [T, B, N]  out
+    float* final_state,  // [S, B, N]  out
+    const float* __restrict__ values,  // [C, N]  in, optional
+    Uniform uniform,
+    int32 T,
+    int64 plane,
+    int32 N,
+    int32 joined
+) {
+    const Lanes<LANES> lanes = lanes_of<LANES>(0, thread_index() / 32, plane, joined != 0);
+    if (lanes.count == 0) return;
+    LI integrators[LANES] = {};
+    set_neurons(integrators, uniform, values, N, lanes);
+    Four v = load_four(state, lanes);
+    Four next[AHEAD] = {};
+#pragma unroll
+    for (int32 k = 0; k < AHEAD; k++) {
+        if (k < T) next[k] = load_four(current + k * plane, lanes);
+    }
+    for (int32 first = 0; first < T; first += AHEAD) {
+#pragma unroll
+        for (int32 k = 0; k < AHEAD; k++) {
+            const int32 t = first + k;
+            if (t >= T) break;
+            const Four now = next[k];
+            if (t + AHEAD < T) next[k] = load_four(current + int64(t + AHEAD) * plane, lanes);
+#pragma unroll
+            for (int32 w = 0; w < LANES; w++) {
+                v.x[w] = integrators[w].step(v.x[w], now.x[w]);
+            }
+            store_four(membrane + int64(t) * plane, lanes, v);
+        }
+    }
+    store_four(final_state, lanes, v);
+}
