@@ -1,12 +1,15 @@
-// The way back through T steps: a thread takes the neurons of 16 bytes of input from the last step
-// to the first.
+// The way back through T steps: a thread takes four neurons from the last step to the first.
 #include "alif.cuh"
 #include "cuba_lif.cuh"
 #include "lif.cuh"
 #include "neuron_lanes.cuh"
+#include "norse.cuh"
+#include "snntorch.cuh"
+#include "spikingjelly.cuh"
 #include "surrogates.cuh"
 
-constexpr int32 AHEAD = 8;  // steps whose loads are under way at once
+constexpr int32 AHEAD = 4;  // steps whose numbers are under way to registers at once
+constexpr int32 LANES = 4;  // of 16 bits too: more would leave too few registers
 
 // A thread's numbers of the steps of a segment, in shared memory.
 template <int32 W>
@@ -39,7 +42,8 @@ struct History {
 
 // Each segment of `interval` steps is run again from its checkpoint, which leaves in shared memory,
 // each [interval, threads, LANES]: the surrogate's derivative, and what the neuron keeps of a step.
-// Then it goes back. While the one half computes, the other half's first loads are under way.
+// Then it goes back. While the one half computes, what the other half reads is on its way to the L2
+// cache, and the first of it to registers.
 template <class Neuron, class Real>
 __global__ void neuron_backward(
     const Real* __restrict__ current,  // [A, B, N]  in
@@ -52,6 +56,7 @@ __global__ void neuron_backward(
     const float* __restrict__ values,  // [C, N]  in, optional
     Uniform uniform,
     Surrogate surrogate,
+    int32 brain,
     int32 detach_reset,
     int32 interval,
     int32 T,
@@ -60,7 +65,6 @@ __global__ void neuron_backward(
     int32 N,
     int32 joined
 ) {
-    constexpr int32 LANES = 4;
     extern __shared__ float4 history[];
     const History<LANES> kept = {history + threadIdx.x, interval};
     const Lanes<LANES> lanes = lanes_of<LANES>(0, thread_index() / 32, plane, joined != 0);
@@ -83,7 +87,7 @@ __global__ void neuron_backward(
 #pragma unroll
         for (int32 k = 0; k < AHEAD; k++) {
             const int32 t = q * interval + k;
-            if (t < T) inputs[k] = load_lanes(current + t * advance, lanes);
+            if (t < T || !advance) inputs[k] = load_lanes(current + t * advance, lanes);
         }
     }
     for (; q >= 0; q--) {
@@ -94,25 +98,31 @@ __global__ void neuron_backward(
             const int64 t = first + steps - 1 - k;
             if (k < steps) from_spikes[k] = load_lanes(grad_spikes + t * plane, lanes);
         }
+        for (int32 k = 0; k < steps - AHEAD; k++) {
+            prefetch(grad_spikes + (first + k) * plane + lanes.share);
+        }
         uint32 resting[LANES] = {};
         for (int32 start = 0; start < steps; start += AHEAD) {
 #pragma unroll
             for (int32 a = 0; a < AHEAD; a++) {
                 const int32 k = start + a;
                 if (k >= steps) break;
-                const Pack<Real, LANES> now = inputs[a];
+                float now[LANES];
+                widen(now, inputs[a], brain != 0);
                 if (advance && k + AHEAD < steps) {
                     inputs[a] = load_lanes(current + int64(first + k + AHEAD) * advance, lanes);
                 }
-                float rows[Neuron::KEPT_ALL][LANES];
+                float rows[Neuron::KEPT_ALL][LANES], distances[LANES];
 #pragma unroll
                 for (int32 w = 0; w < LANES; w++) {
                     float own[Neuron::KEPT_ALL];
-                    const Outcome done = neurons[w].keep(real(now, w), own);
+                    const Outcome done = neurons[w].keep(now[w], own);
+                    distances[w] = neurons[w].distance(own);
                     resting[w] |= uint32(done.resting) << k;
 #pragma unroll
                     for (int32 r = 0; r < Neuron::KEPT_ALL; r++) rows[r][w] = own[r];
                 }
+                kept.put(0, k, distances);
 #pragma unroll
                 for (int32 r = 0; r < Neuron::KEPT_ALL; r++) {
                     if (r < keeps) kept.put(1 + r, k, rows[r]);
@@ -128,21 +138,18 @@ __global__ void neuron_backward(
                 const int64 t = first - interval + k;
                 if (advance && k < interval) inputs[k] = load_lanes(current + t * advance, lanes);
             }
+            for (int32 k = AHEAD; k < interval && advance; k++) {
+                prefetch(current + (first - interval + k) * advance + lanes.share);
+            }
         }
         surrogate.choose([&](auto chosen) {
 #pragma unroll 1
             for (int32 k = 0; k < steps; k++) {
-                float rows[Neuron::KEPT][LANES], derivatives[LANES];
+                float u[LANES];
+                kept.get(0, k, u);
 #pragma unroll
-                for (int32 r = 0; r < Neuron::KEPT; r++) kept.get(1 + r, k, rows[r]);
-#pragma unroll
-                for (int32 w = 0; w < LANES; w++) {
-                    float own[Neuron::KEPT];
-#pragma unroll
-                    for (int32 r = 0; r < Neuron::KEPT; r++) own[r] = rows[r][w];
-                    derivatives[w] = chosen.derivative(neurons[w].distance(own));
-                }
-                kept.put(0, k, derivatives);
+                for (int32 w = 0; w < LANES; w++) u[w] = chosen.derivative(u[w]);
+                kept.put(0, k, u);
             }
         });
         for (int32 start = 0; start < steps; start += AHEAD) {
@@ -150,7 +157,8 @@ __global__ void neuron_backward(
             for (int32 a = 0; a < AHEAD; a++) {
                 const int32 k = steps - 1 - start - a;
                 if (k < 0) break;
-                const Pack<Real, LANES> from = from_spikes[a];
+                float from[LANES];
+                widen(from, from_spikes[a], brain != 0);
                 if (k >= AHEAD) {
                     from_spikes[a] =
                         load_lanes(grad_spikes + int64(first + k - AHEAD) * plane, lanes);
@@ -167,7 +175,7 @@ __global__ void neuron_backward(
 #pragma unroll
                     for (int32 r = 0; r < Neuron::KEPT_ALL; r++) own[r] = rows[r][w];
                     const auto way = neurons[w].back(
-                        grads[w], own, resting[w] >> k & 1u, real(from, w), derivatives[w],
+                        grads[w], own, resting[w] >> k & 1u, from[w], derivatives[w],
                         detach_reset != 0
                     );
                     to_current[w] = way.current;
@@ -175,22 +183,28 @@ __global__ void neuron_backward(
                     if (grad_coefficients) neurons[w].add(sums[w], own, way);
                 }
                 if (advance) {
-                    store_lanes(
-                        grad_current + int64(first + k) * advance, lanes, reals<Real>(to_current)
-                    );
+                    Pack<Real, LANES> pack;
+                    narrow(pack, to_current, brain != 0);
+                    store_lanes(grad_current + int64(first + k) * advance, lanes, pack);
                 }
             }
         }
     }
-    if (!advance) store_lanes(grad_current, lanes, reals<Real>(total));
+    if (!advance) {
+        Pack<Real, LANES> pack;
+        narrow(pack, total, brain != 0);
+        store_lanes(grad_current, lanes, pack);
+    }
     store_states<Neuron::STATES>(grads, grad_state, plane, lanes);
     if (grad_coefficients) {
 #pragma unroll
         for (int32 c = 0; c < Neuron::COEFFICIENTS; c++) {
             float row[LANES];
+            Pack<float, LANES> pack;
 #pragma unroll
             for (int32 w = 0; w < LANES; w++) row[w] = sums[w][c];
-            store_lanes(grad_coefficients + c * plane, lanes, reals<float>(row));
+            narrow(pack, row);
+            store_lanes(grad_coefficients + c * plane, lanes, pack);
         }
     }
 }

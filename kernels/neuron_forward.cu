@@ -7,6 +7,12 @@
 #include "izhikevich.cuh"
 #include "lif.cuh"
 #include "neuron_lanes.cuh"
+#include "norse.cuh"
+#include "snntorch.cuh"
+#include "spikingjelly.cuh"
+
+constexpr int32 AHEAD = 4;  // inputs under way to registers while as many steps are computed
+constexpr int32 FAR_AHEAD = 16;  // steps whose inputs are under way to the L2 cache
 
 // Rows of threads have `length` neurons: N, where bits are packed, so that words do not cross them;
 // else B N. Threads past the last neuron only take part in the votes.
@@ -20,6 +26,7 @@ __global__ void neuron_forward(
     float* __restrict__ checkpoints,  // [Q, S, B, N]  out, optional
     const float* __restrict__ values,  // [C, N]  in, optional
     Uniform uniform,
+    int32 brain,
     uint32 one,  // a spike in `spikes`, whose numbers have `spike_bytes` bytes
     int32 spike_bytes,
     int32 interval,
@@ -32,7 +39,6 @@ __global__ void neuron_forward(
     int32 joined
 ) {
     constexpr int32 LANES = 16 / sizeof(Real);
-    constexpr int32 AHEAD = 32 / LANES;  // inputs under way while as many steps are computed
     const int64 warps = (length + 32 * LANES - 1) / (32 * LANES);
     const int64 warp = thread_index() / 32;
     const int64 row = warp / warps, column = warp - row * warps;
@@ -56,6 +62,9 @@ __global__ void neuron_forward(
         }
         // Where a segment before this one ended within a round, the loads begin anew.
         if (start == 0 || segment % AHEAD) {
+            for (int32 k = AHEAD; k < FAR_AHEAD && advance; k++) {
+                if (start + k < T) prefetch(current + (start + k) * advance + lanes.share);
+            }
 #pragma unroll
             for (int32 k = 0; k < AHEAD; k++) {
                 const int64 t = start + k;
@@ -67,14 +76,18 @@ __global__ void neuron_forward(
             for (int32 k = 0; k < AHEAD; k++) {
                 const int32 t = first + k;
                 if (t >= end) break;
-                const Pack<Real, LANES> now = next[k];
+                float now[LANES];
+                widen(now, next[k], brain != 0);
                 if (advance && t + AHEAD < T) {
                     next[k] = load_lanes(current + int64(t + AHEAD) * advance, lanes);
+                }
+                if (advance && t + FAR_AHEAD < T) {
+                    prefetch(current + int64(t + FAR_AHEAD) * advance + lanes.share);
                 }
                 uint32 fired = 0;
 #pragma unroll
                 for (int32 w = 0; w < LANES; w++) {
-                    fired |= uint32(neurons[w].step(real(now, w)).spiked) << w;
+                    fired |= uint32(neurons[w].step(now[w]).spiked) << w;
                 }
                 fired &= present;
                 if (spikes) store_fired(spikes, offset, spike_bytes, one, lanes, fired);

@@ -8,20 +8,23 @@
 template <int32 W>
 struct Lanes {
     int64 place;  // flat offset of the thread's first neuron
+    int64 share;  // flat offset of the thread's share of the warp's numbers, for `prefetch`
     int32 count;  // how many there are: the last ones of a row may be missing
-    int32 apart;  // 1 or 32
+    bool joined;
 
-    DEVICE int64 at(int32 w) const { return place + w * apart; }
+    DEVICE int64 at(int32 w) const { return place + w * (joined ? 1 : 32); }
 };
 
 // Warp `warp` of row `row`, whose rows have `length` numbers.
 template <int32 W>
 DEVICE Lanes<W> lanes_of(int64 row, int64 warp, int64 length, bool joined) {
     const int32 lane = threadIdx.x & 31;
-    const int64 column = warp * (32 * W) + (joined ? lane * W : lane);
+    const int64 share = warp * (32 * W) + lane * W;
+    const int64 column = joined ? share : share - lane * (W - 1);
     const int64 left = length - column;
     const int64 count = left <= 0 ? 0 : joined ? W : (left + 31) / 32;
-    return {row * length + column, int32(count < W ? count : W), joined ? 1 : 32};
+    const int64 within = share < length ? share : length - 1;
+    return {row * length + column, row * length + within, int32(count < W ? count : W), joined};
 }
 
 template <int32 W>
@@ -61,15 +64,11 @@ DEVICE void store_words(void* to, const uint32 (&words)[W]) {
 
 DEVICE uint32 bits_of(float x) { return __float_as_uint(x); }
 
-DEVICE uint32 bits_of(Float16 x) { return x.bits; }
-
-DEVICE uint32 bits_of(BFloat16 x) { return x.bits; }
+DEVICE uint32 bits_of(Half x) { return x.bits; }
 
 DEVICE void set_bits(float& x, uint32 bits) { x = __uint_as_float(bits); }
 
-DEVICE void set_bits(Float16& x, uint32 bits) { x.bits = uint16(bits); }
-
-DEVICE void set_bits(BFloat16& x, uint32 bits) { x.bits = uint16(bits); }
+DEVICE void set_bits(Half& x, uint32 bits) { x.bits = uint16(bits); }
 
 DEVICE void set_bits(uint8& x, uint32 bits) { x = uint8(bits); }
 
@@ -81,12 +80,12 @@ DEVICE void set_bits(uint32& x, uint32 bits) { x = bits; }
 template <class T, int32 W>
 DEVICE Pack<T, W> load_lanes(const T* row, const Lanes<W>& lanes) {
     Pack<T, W> pack = {};
-    if (lanes.apart == 1) {
+    if (lanes.joined) {
         if (lanes.count) load_words(pack.words, row + lanes.place);
     } else {
 #pragma unroll
         for (int32 w = 0; w < W; w++) {
-            if (w < lanes.count) pack.put(w, bits_of(row[lanes.at(w)]));
+            if (w < lanes.count) pack.put(w, bits_of(row[lanes.place + 32 * w]));
         }
     }
     return pack;
@@ -94,12 +93,12 @@ DEVICE Pack<T, W> load_lanes(const T* row, const Lanes<W>& lanes) {
 
 template <class T, int32 W>
 DEVICE void store_lanes(T* row, const Lanes<W>& lanes, const Pack<T, W>& pack) {
-    if (lanes.apart == 1) {
+    if (lanes.joined) {
         if (lanes.count) store_words(row + lanes.place, pack.words);
     } else {
 #pragma unroll
         for (int32 w = 0; w < W; w++) {
-            if (w < lanes.count) set_bits(row[lanes.at(w)], pack.get(w));
+            if (w < lanes.count) set_bits(row[lanes.place + 32 * w], pack.get(w));
         }
     }
 }
@@ -112,9 +111,10 @@ DEVICE void load_states(
     float rows[STATES * W];
 #pragma unroll
     for (int32 s = 0; s < STATES; s++) {
-        const Pack<float, W> row = load_lanes(state + s * plane, lanes);
+        float row[W];
+        widen(row, load_lanes(state + s * plane, lanes));
 #pragma unroll
-        for (int32 w = 0; w < W; w++) rows[s * W + w] = real(row, w);
+        for (int32 w = 0; w < W; w++) rows[s * W + w] = row[w];
     }
 #pragma unroll
     for (int32 w = 0; w < W; w++) each[w].load(rows + w, W);
@@ -132,7 +132,9 @@ DEVICE void store_states(
         float row[W];
 #pragma unroll
         for (int32 w = 0; w < W; w++) row[w] = rows[s * W + w];
-        store_lanes(state + s * plane, lanes, reals<float>(row));
+        Pack<float, W> pack;
+        narrow(pack, row);
+        store_lanes(state + s * plane, lanes, pack);
     }
 }
 
@@ -175,7 +177,7 @@ DEVICE void store_fired(
 template <int32 W>
 DEVICE void store_packed(uint32* packed, const Lanes<W>& lanes, uint32 fired, int64 words) {
     const int32 lane = threadIdx.x & 31;
-    if (lanes.apart == 1) {
+    if (lanes.joined) {
         constexpr int32 LANES = 32 / W;  // whose bits are one word
         uint32 word = fired << lane % LANES * W;
 #pragma unroll

@@ -4,6 +4,11 @@
 
 #include "prelude.cuh"
 
+// Ask for a line of memory to be in the L2 cache soon.
+DEVICE void prefetch(const void* from) {
+    asm volatile("prefetch.global.L2 [%0];" : : "l"(__cvta_generic_to_global(from)));
+}
+
 DEVICE float half_to_float(uint16 bits) {
     float x;
     asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));

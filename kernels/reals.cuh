@@ -3,11 +3,9 @@
 
 #include "ptx.cuh"
 
-struct Float16 {
-    uint16 bits;
-};
-
-struct BFloat16 {
+// Either of the two formats of 16 bits. Which one, a kernel is told when it is called (`brain`:
+// bfloat16, else float16): it waits for memory, not for that question.
+struct Half {
     uint16 bits;
 };
 
@@ -29,32 +27,39 @@ struct Pack {
     DEVICE void put(int32 w, uint32 bits) { words[w / EACH] |= bits << w % EACH * BITS; }
 };
 
-DEVICE float widen(const float*, uint32 bits) { return __uint_as_float(bits); }
-
-DEVICE float widen(const Float16*, uint32 bits) { return half_to_float(uint16(bits)); }
-
-DEVICE float widen(const BFloat16*, uint32 bits) { return __uint_as_float(bits << 16); }
-
-DEVICE uint32 narrow(const float*, float x) { return __float_as_uint(x); }
-
-DEVICE uint32 narrow(const Float16*, float x) { return float_to_half(x); }
-
 // To the nearest, ties to even; what is no number stays so.
-DEVICE uint32 narrow(const BFloat16*, float x) {
+DEVICE uint32 float_to_brain(float x) {
     const uint32 bits = __float_as_uint(x);
     return x == x ? (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16 : bits >> 16 | 0x40u;
 }
 
-// Number w of a pack of reals.
-template <class Real, int32 W>
-DEVICE float real(const Pack<Real, W>& pack, int32 w) {
-    return widen(static_cast<const Real*>(nullptr), pack.get(w));
+// The numbers of a pack.
+template <int32 W>
+DEVICE void widen(float (&x)[W], const Pack<float, W>& pack, bool = false) {
+#pragma unroll
+    for (int32 w = 0; w < W; w++) x[w] = __uint_as_float(pack.get(w));
 }
 
-template <class Real, int32 W>
-DEVICE Pack<Real, W> reals(const float (&x)[W]) {
-    Pack<Real, W> pack = {};
+template <int32 W>
+DEVICE void widen(float (&x)[W], const Pack<Half, W>& pack, bool brain) {
 #pragma unroll
-    for (int32 w = 0; w < W; w++) pack.put(w, narrow(static_cast<const Real*>(nullptr), x[w]));
-    return pack;
+    for (int32 w = 0; w < W; w++) {
+        x[w] = brain ? __uint_as_float(pack.get(w) << 16) : half_to_float(uint16(pack.get(w)));
+    }
+}
+
+template <int32 W>
+DEVICE void narrow(Pack<float, W>& pack, const float (&x)[W], bool = false) {
+    pack = {};
+#pragma unroll
+    for (int32 w = 0; w < W; w++) pack.put(w, __float_as_uint(x[w]));
+}
+
+template <int32 W>
+DEVICE void narrow(Pack<Half, W>& pack, const float (&x)[W], bool brain) {
+    pack = {};
+#pragma unroll
+    for (int32 w = 0; w < W; w++) {
+        pack.put(w, brain ? float_to_brain(x[w]) : uint32(float_to_half(x[w])));
+    }
 }

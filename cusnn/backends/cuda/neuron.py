@@ -8,10 +8,16 @@ import numpy as np
 from cusnn import driver
 
 MODELS = ("LIF", "CubaLIF", "CubaDualLIF", "CobaLIF", "ALIF", "Izhikevich")
+# Follow other libraries, which compute in float32.
+CONVENTIONS = ("Leaky", "Synaptic", "LIFNode", "NorseLIF", "NorseLIFBox")
 # Numbers that a struct keeps of a step for the way back, and with gradients of its coefficients.
-KEPT = {"LIF": (1, 3), "CubaLIF": (1, 3), "ALIF": (2, 4)}
-DIFFERENTIABLE = tuple(KEPT)
-REALS = {"float32": "float", "float16": "Float16", "bfloat16": "BFloat16"}
+KEPT = {
+    **{"LIF": (1, 3), "CubaLIF": (1, 3), "ALIF": (2, 4)},
+    **{"Leaky": (2, 2), "Synaptic": (2, 3), "LIFNode": (1, 2)},
+    **{"NorseLIF": (1, 3), "NorseLIFBox": (1, 2)},
+}
+DIFFERENTIABLE = ("LIF", "CubaLIF", "ALIF")
+REALS = {"float32": "float", "float16": "Half", "bfloat16": "Half"}
 ONES = {"uint8": 1, "float32": 0x3F800000, "float16": 0x3C00, "bfloat16": 0x3F80}
 SURROGATES = (
     "FastSigmoid",
@@ -32,12 +38,12 @@ SURROGATES = (
 )
 INSTANTIATIONS = {
     "neuron_forward.cu": (
-        *(f"neuron_forward<{model}, float>" for model in MODELS),
-        *(f"neuron_forward<{model}, Float16>" for model in DIFFERENTIABLE),
-        *(f"neuron_forward<{model}, BFloat16>" for model in DIFFERENTIABLE),
+        *(f"neuron_forward<{model}, float>" for model in (*MODELS, *CONVENTIONS)),
+        *(f"neuron_forward<{model}, Half>" for model in DIFFERENTIABLE),
     ),
-    "neuron_backward.cu": tuple(
-        f"neuron_backward<{model}, {real}>" for model in DIFFERENTIABLE for real in REALS.values()
+    "neuron_backward.cu": (
+        *(f"neuron_backward<{model}, float>" for model in (*DIFFERENTIABLE, *CONVENTIONS)),
+        *(f"neuron_backward<{model}, Half>" for model in DIFFERENTIABLE),
     ),
 }
 SURROGATE = np.dtype([*((name, "f4") for name in "abcd"), ("kind", "i4")])
@@ -54,12 +60,12 @@ def neuron_forward(
     words = -(-n // 32)
     rows, length = (1, batch * n) if packed is None else (batch, n)
     lanes = WIDTH // current.dtype.itemsize
-    dtype = "uint8" if spikes is None else spikes.dtype.name
+    dtype, size = ("uint8", 1) if spikes is None else (spikes.dtype.name, spikes.dtype.itemsize)
     arrays = (current, state, final_state, spikes, packed, checkpoints)
     args = (
         *(current, state, final_state, None if spikes is None else spikes.view(np.uint8)),
         *(packed, checkpoints, *_numbers(coefficients, current)),
-        *(np.uint32(ONES[dtype]), np.int32(1 if spikes is None else spikes.dtype.itemsize)),
+        *(_brain(current), np.uint32(ONES[dtype]), np.int32(size)),
         *(np.int32(interval), np.int32(steps), _advance(current, steps)),
         *(np.int32(rows), np.int64(length), np.int32(n), np.int32(words)),
         np.int32(_joined(length, lanes, arrays)),
@@ -92,7 +98,7 @@ def neuron_backward(
         *arrays,
         *_numbers(coefficients, current),
         np.array(numbers, SURROGATE)[()],
-        *(np.int32(detach_reset), np.int32(interval), np.int32(steps)),
+        *(_brain(current), np.int32(detach_reset), np.int32(interval), np.int32(steps)),
         *(_advance(current, steps), np.int64(plane), np.int32(n)),
         np.int32(_joined(plane, LANES_BACK, arrays)),
     )
@@ -103,6 +109,11 @@ def neuron_backward(
     block = _block(warps, per_thread)
     grid = -(-32 * warps // block)
     driver.launch("neuron_backward.cu", kernel, grid, block, args, shared=block * per_thread)
+
+
+def _brain(current):
+    """Which of the two formats of 16 bits."""
+    return np.int32(current.dtype.name == "bfloat16")
 
 
 def _advance(current, steps):
