@@ -42,12 +42,39 @@ def li(p: dict, dt: float) -> tuple[torch.Tensor, ...]:
     return decay, gain, (1.0 - decay) * p["v_leak"]
 
 
-MAPS = {"LIF": lif, "CubaLIF": cuba_lif, "ALIF": alif, "LI": li}
+def leaky(p: dict, dt: float) -> tuple[torch.Tensor, ...]:
+    """beta, threshold of snnTorch's ``Leaky``."""
+    return torch.clamp(p["beta"], 0.0, 1.0), p["threshold"]
+
+
+def synaptic(p: dict, dt: float) -> tuple[torch.Tensor, ...]:
+    """alpha, beta, threshold of snnTorch's ``Synaptic``."""
+    return torch.clamp(p["alpha"], 0.0, 1.0), torch.clamp(p["beta"], 0.0, 1.0), p["threshold"]
+
+
+def parametric_lif_node(p: dict, dt: float) -> tuple[torch.Tensor, ...]:
+    """reciprocal_tau, v_threshold, v_reset of SpikingJelly's ``ParametricLIFNode``."""
+    v_reset = torch.zeros_like(p["v_threshold"]) if p["v_reset"] is None else p["v_reset"]
+    return p["reciprocal_tau"], p["v_threshold"], v_reset
+
+
+MAPS = {
+    "LIF": lif,
+    "CubaLIF": cuba_lif,
+    "ALIF": alif,
+    "LI": li,
+    "Leaky": leaky,
+    "Synaptic": synaptic,
+    "ParametricLIFNode": parametric_lif_node,
+}
 _VOLTAGES = ("v_leak", "v_threshold", "v_reset", "r", "i_offset")
 LEARNABLE: dict[str, tuple[str, ...]] = {
     "LIF": ("tau_mem", *_VOLTAGES),
     "CubaLIF": ("tau_mem", "tau_syn", *_VOLTAGES),
     "LI": ("tau_mem", "r", "v_leak"),
+    "Leaky": ("beta", "threshold"),
+    "Synaptic": ("alpha", "beta", "threshold"),
+    "ParametricLIFNode": ("reciprocal_tau",),
     "ALIF": ("tau_mem", "tau_adaptation", "jump", *_VOLTAGES),
 }
 
@@ -63,7 +90,7 @@ def coefficients(model: str, parameters: dict, dt: float, device) -> tuple[torch
     """
     tensors = {
         name: value
-        if isinstance(value, str) or value is None
+        if isinstance(value, (str, bool)) or value is None
         else torch.as_tensor(value, dtype=FLOAT64, device=device)
         for name, value in parameters.items()
     }

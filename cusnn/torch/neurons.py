@@ -70,11 +70,13 @@ class Neurons(nn.Module):
     ):
         super().__init__()
         owner = type(self).__name__
-        if "dt" in {field.name for field in dataclasses.fields(self.model)}:
-            parameters["dt"] = dt
+        # Neurons of some libraries have a step and a detached reset of their own.
+        own = {"dt": dt, "detach_reset": detach_reset}
+        names = {field.name for field in dataclasses.fields(self.model)}
+        parameters |= {name: value for name, value in own.items() if name in names}
         self._given, self._shape = _checked(owner, self.model, parameters)
         self.dt = dt
-        self.learn = _names(owner, self.model.__name__, self._given, learn)
+        self.learn = _names(owner, self.model.model, self._given, learn)
         self.surrogate = surrogate
         self.detach_reset = detach_reset
         self.stateful = stateful
@@ -206,7 +208,7 @@ class Neurons(nn.Module):
             for name, value in self._given.items()
             if name not in self.learn
         }
-        return {"model": self.model.__name__, "dt": float(self.dt), "parameters": values}
+        return {"model": self.model.model, "dt": float(self.dt), "parameters": values}
 
     def set_extra_state(self, state: dict) -> None:
         """Refuse a checkpoint of another neuron.
@@ -295,7 +297,7 @@ class Neurons(nn.Module):
         neuron = self._build(values)
         if not torch.is_grad_enabled():
             return neuron, ()
-        return neuron, coefficients(self.model.__name__, values, self.dt, device)
+        return neuron, coefficients(self.model.model, values, self.dt, device)
 
     def _state_before(self, state, sizes, layout, device) -> torch.Tensor | None:
         """The state given or kept, checked, [S, B, N]; None where there is none."""
@@ -387,7 +389,7 @@ def _checked(owner: str, model: type, given: dict):
 
 
 def _names(owner: str, model: str, values: dict, learn) -> tuple[str, ...]:
-    able = LEARNABLE[model]
+    able = LEARNABLE.get(model, ())
     names = (learn,) if isinstance(learn, str) else tuple(learn)
     for name in names:
         if name not in able:
@@ -409,8 +411,9 @@ def _as_tensors(values: dict, device) -> dict:
 
 
 def _flat(values: dict, layout: Layout) -> dict:
+    words = (str, bool, type(None))
     return {
-        name: value if isinstance(value, str) or value is None else layout.flatten_values(value)
+        name: value if isinstance(value, words) else layout.flatten_values(value)
         for name, value in values.items()
     }
 

@@ -10,6 +10,9 @@ module stores a free number w, from which the physical value follows within its 
                                        learnt, v_threshold is w itself
     jump                               exp(w)
     r, v_leak, i_offset                w itself
+    reciprocal_tau                     sigmoid(w), in float32, as SpikingJelly's ParametricLIFNode
+    alpha, beta, threshold             w itself; alpha and beta are clipped to 0 ... 1 in each
+                                       step, as snnTorch does, with no gradient outside
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ def to_free(name: str, values: dict, dt: float, learnt: frozenset[str]) -> torch
         ValueError: a value that no free number stands for.
     """
     value = values[name]
+    if name == "reciprocal_tau":
+        return -torch.log(values["init_tau"] - 1.0)
     if name.startswith("tau_"):
         exact = values.get("integration", "exact") == "exact"
         logit = -torch.log(torch.expm1(dt / value)) if exact else torch.log(value / dt - 1.0)
@@ -58,6 +63,8 @@ def from_free(name: str, free: dict, values: dict, dt: float, learnt) -> torch.T
         learnt: names of what is.
     """
     w = free[name]
+    if name == "reciprocal_tau":
+        return torch.sigmoid(w.float()).to(w.dtype)
     if name.startswith("tau_"):
         w = torch.clamp(w, -LOGIT, LOGIT)
         if values.get("integration", "exact") == "exact":
