@@ -295,3 +295,65 @@ def library_gradients(neuron, coefficients):
         if f"dt_{rate}" in found:
             found[rate] = found[f"dt_{rate}"] * neuron.dt
     return found
+
+
+# ------------------------------------------------------------------ backends
+
+
+def run(backend, neuron, current, state, grad_spikes, grad_final, **options):
+    """All outputs of forward and backward, as NumPy arrays by name."""
+    move = backend.array
+    forward = cusnn.neuron_forward(
+        move(current),
+        move(state),
+        neuron,
+        packed=True,
+        checkpoints=True,
+        backend=backend.name,
+        **options,
+    )
+    options.pop("steps", None)
+    backward = cusnn.neuron_backward(
+        move(current),
+        forward.checkpoints,
+        move(grad_spikes),
+        neuron,
+        grad_final_state=move(grad_final),
+        coefficients=True,
+        backend=backend.name,
+        **options,
+    )
+    outputs = {**forward._asdict(), "current": backward.current, "state": backward.state}
+    gradients = {k: getattr(v, "get", lambda v=v: v)() for k, v in backward.coefficients.items()}
+    return {name: backend.numpy(array) for name, array in outputs.items()}, gradients
+
+
+REFERENCE = SimpleNamespace(name="numpy", array=np.array, numpy=np.asarray)
+
+
+@cases
+def test_backends_have_the_same_bits(backend, name):
+    neuron, current, state = make(name, 21, seed=3)
+    rng = np.random.default_rng(4)
+    grad_spikes = rng.normal(0, 1, current.shape).astype(np.float32)
+    arguments = neuron, current, state, grad_spikes, rng.normal(0, 1, state.shape).astype("float32")
+    found, coefficients = run(backend, *arguments, interval=8)
+    expected, expected_coefficients = run(REFERENCE, *arguments, interval=8)
+    for key, array in expected.items():
+        assert np.array_equal(found[key].view(np.uint8), array.view(np.uint8)), key
+    for key, gradient in expected_coefficients.items():
+        np.testing.assert_allclose(coefficients[key], gradient, rtol=1e-5, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["synaptic-subtract", "node", "norse"])
+def test_static_input(backend, name):
+    """The same input in every step is read once, and its gradient is the sum over steps."""
+    neuron, current, state = make(name, 20, seed=5)
+    state[:, 0] += 0.4
+    grad_spikes = np.random.default_rng(6).normal(0, 1, current.shape).astype(np.float32)
+    static, _ = run(backend, neuron, current[0], state, grad_spikes, state, steps=20)
+    repeated = np.ascontiguousarray(np.broadcast_to(current[0], current.shape))
+    expected, _ = run(REFERENCE, neuron, repeated, state, grad_spikes, state)
+    for key in ("spikes", "final_state", "packed", "checkpoints", "state"):
+        assert np.array_equal(static[key], expected[key]), key
+    np.testing.assert_allclose(static["current"], expected["current"].sum(axis=0), rtol=1e-5)

@@ -11,12 +11,13 @@ from cusnn.conventions.convention import Convention
 from cusnn.surrogates import Surrogate, preset
 
 # Bits of a form.
-SOFT, UNDECAYED = 1, 2
+SOFT, UNDECAYED, RECIPROCAL = 1, 2, 4
 
 
 class _SpikingJelly(Convention):
     """What LIFNode and ParametricLIFNode share."""
 
+    model: ClassVar[str] = "LIFNode"
     state: ClassVar[tuple[str, ...]] = ("v",)
 
     @property
@@ -81,7 +82,6 @@ class LIFNode(_SpikingJelly):
     v_reset: float | np.ndarray | None = 0.0
     detach_reset: bool = False
 
-    model: ClassVar[str] = "LIFNode"
     coefficient_names: ClassVar[tuple[str, ...]] = ("tau", "v_threshold", "v_reset")
     may_be_none: ClassVar[tuple[str, ...]] = ("v_reset",)
 
@@ -132,7 +132,6 @@ class ParametricLIFNode(_SpikingJelly):
     detach_reset: bool = False
     reciprocal_tau: float | np.ndarray | None = None
 
-    model: ClassVar[str] = "ParametricLIFNode"
     coefficient_names: ClassVar[tuple[str, ...]] = ("reciprocal_tau", "v_threshold", "v_reset")
     may_be_none: ClassVar[tuple[str, ...]] = ("v_reset", "reciprocal_tau")
 
@@ -142,6 +141,9 @@ class ParametricLIFNode(_SpikingJelly):
         given = self.reciprocal_tau
         if given is not None and not np.all((np.asarray(given) >= 0) & (np.asarray(given) <= 1)):
             raise ValueError(f"ParametricLIFNode: reciprocal_tau must lie in 0 ... 1, got {given}")
+
+    def _form(self) -> int:
+        return super()._form() + RECIPROCAL
 
     def _rows(self):
         reciprocal_tau = self.reciprocal_tau

@@ -14,7 +14,7 @@ from cusnn.backends.numpy_ref import surrogates
 TINY = np.float32(1e-30)
 ZERO = np.float32(0)
 ONE = np.float32(1)
-MODELS = ("Leaky", "Synaptic", "LIFNode", "ParametricLIFNode", "NorseLIF", "NorseLIFBox")
+MODELS = ("Leaky", "Synaptic", "LIFNode", "NorseLIF", "NorseLIFBox")
 
 
 class Step(NamedTuple):
@@ -160,7 +160,7 @@ def reset_back(grad_v, done, grad_spike, derivative, v_threshold, v_reset, soft,
 def step_node(state, current, coefficients):
     tau, v_threshold, v_reset = coefficients.values
     soft, undecayed = coefficients.reset & 1, coefficients.reset & 2
-    divide = coefficients.model == "LIFNode"
+    divide = not coefficients.reset & 4
     v, away = state[0], state[0] - v_reset
 
     def leak(x):
@@ -175,7 +175,7 @@ def step_node(state, current, coefficients):
 def back_node(grad_state, done, current, grad_spike, derivative, coefficients, detach):
     tau, v_threshold, v_reset = coefficients.values
     soft, undecayed = coefficients.reset & 1, coefficients.reset & 2
-    divide = coefficients.model == "LIFNode"
+    divide = not coefficients.reset & 4
     grad_h, to_threshold, to_reset = reset_back(
         grad_state[0], done, grad_spike, derivative, v_threshold, v_reset, soft, detach
     )
@@ -242,16 +242,16 @@ def above(v, v_threshold):
 STEPS = dict(
     zip(
         MODELS,
-        (step_leaky, step_synaptic, step_node, step_node, step_norse, step_box),
+        (step_leaky, step_synaptic, step_node, step_norse, step_box),
         strict=True,
     )
 )
 BACKS = dict(
     zip(
         MODELS,
-        (back_leaky, back_synaptic, back_node, back_node, back_norse, back_box),
+        (back_leaky, back_synaptic, back_node, back_norse, back_box),
         strict=True,
     )
 )
 # Row of the threshold among the coefficients.
-THRESHOLDS = dict(zip(MODELS, (1, 2, 1, 1, 3, 2), strict=True))
+THRESHOLDS = dict(zip(MODELS, (1, 2, 1, 3, 2), strict=True))
