@@ -5,11 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numba import njit, prange
 
-from cusnn.backends.numba_cpu.network_deliver import GROUPS, SPARSE
+from cusnn.backends.numba_cpu.network_deliver import GROUPS
 from cusnn.backends.numba_cpu.network_move import MOST_COEFFICIENTS
 from cusnn.backends.numba_cpu.network_poisson import BLOCK as WORDS
 from cusnn.backends.numba_cpu.network_poisson import FLIP, STEPS_PER_DRAW
-from cusnn.backends.numba_cpu.network_prefetch import borrowed
 from cusnn.backends.numba_cpu.network_synapses import (
     accumulate_rows,
     initial_values,
@@ -17,10 +16,11 @@ from cusnn.backends.numba_cpu.network_synapses import (
     restore_offsets,
 )
 from cusnn.backends.numba_cpu.network_tables import (
+    INNER,
     Tables,
     Work,
-    borrowed_tables,
-    borrowed_work,
+    overlapping,
+    own_ranges,
 )
 from cusnn.backends.numba_cpu.network_threads import (
     limited_threads,
@@ -131,6 +131,8 @@ def network_advance(
     """Whole windows in compiled code, a parallel region per exchange of spikes."""
     n_tiles, _, size = state.shape
     models = segments[:, 0]
+    stimuli = stimuli[np.argsort(stimuli[:, 0], kind="stable")]
+    firsts, sizes = stimuli[:, 0], stimuli[:, 1]
     tables = Tables(
         words,
         np.zeros(0, np.int32) if amounts is None else amounts,
@@ -146,7 +148,9 @@ def network_advance(
         event_amounts,
         event_channels,
         probes,
-        units_by_slot(segments, units, n_tiles, size, channels),
+        own_ranges(segments[:, 3], segments[:, 4], n_tiles),
+        own_ranges(firsts, sizes, n_tiles),
+        overlapping(firsts, sizes, segments),
         seed,
         first_step,
         interval,
@@ -158,21 +162,20 @@ def network_advance(
     work = Work(
         own=np.empty((n_tiles, MOST_COEFFICIENTS, size if per_neuron else 0), np.float32),
         until=np.zeros((n_tiles, size), np.int32),
-        arriving=np.zeros((n_tiles, STEPS_PER_DRAW if len(stimuli) else 1, channels * size), "i4"),
-        touched=np.empty((n_tiles, channels * size // SPARSE + 1), np.int32),
+        arriving=np.zeros((n_tiles, STEPS_PER_DRAW + 1, channels * size), np.int32),
         random=np.empty((n_tiles, STEPS_PER_DRAW, WORDS), np.int32),
         groups=np.empty((n_tiles, 2, GROUPS), np.int64),
         fired=fired,
         eights=fired.view(np.uint64).reshape(n_tiles, -1, 4),
-        listed=np.empty((n_tiles, interval * size), np.int32),
+        listed=np.empty((n_tiles, interval, size), np.int32),
         counts=np.zeros((n_tiles, interval), np.int64),
-        taken=np.zeros(n_tiles, np.int64),
         events=np.zeros((n_tiles, 8), np.int64),
     )
     for tile in range(n_tiles):
-        begin_rests(segments, tile, n_tiles, state[tile], work.until[tile])
+        parts = tables.parts[tile]
+        begin_rests(segments, parts, state[tile], work.until[tile])
         if per_neuron:
-            gather_coefficients(segments, coefficients, tile, n_tiles, work.own[tile])
+            gather_coefficients(segments, parts, coefficients, tile, n_tiles, work.own[tile])
     threads = threads_for_steps(threads, n_tiles)
     # One thread may well run the parallel version: then the other need not be compiled.
     if n_tiles > 1 and regions_are_cheap():
@@ -181,20 +184,11 @@ def network_advance(
     else:
         done = advance_serial(tables, state, spikes, spike_starts, recorded, work)
     for tile in range(n_tiles):
-        end_rests(segments, tile, n_tiles, work.until[tile], np.int32(done), state[tile])
+        end_rests(segments, tables.parts[tile], work.until[tile], np.int32(done), state[tile])
     progress[:] = done, work.events[:, 0].sum()
 
 
-def units_by_slot(segments, units, n_tiles, size, channels):
-    """Unit of every slot, float32 [X, slots]: arrival at single slots looks it up."""
-    by_neuron = np.ones((channels, n_tiles * size), np.float32)
-    for segment, unit in zip(segments, units, strict=True):
-        by_neuron[:, segment[3] : segment[3] + segment[4]] = unit[:channels, None]
-    by_tile = by_neuron.reshape(channels, size, n_tiles).transpose(2, 0, 1)
-    return np.ascontiguousarray(by_tile).reshape(n_tiles, channels * size)
-
-
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def window(now, interval, n_neurons, spikes, spike_starts):
     """Steps until the next exchange; 0 at the end or where ``spikes`` might overflow."""
     steps = min(interval, spike_starts.size - 1 - now)
@@ -213,28 +207,21 @@ def advance_parallel(tables, state, spikes, spike_starts, recorded, work):
             advance_tile(
                 np.int64(tile), now, steps, tables, state, spikes, spike_starts, recorded, work
             )
-        exchange(work.listed, work.counts, work.taken, steps, now, spikes, spike_starts)
+        exchange(work.listed, work.counts, steps, now, spikes, spike_starts)
         now += steps
     return now - begin
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def advance_serial(tables, state, spikes, spike_starts, recorded, work):
     """The same without a threading layer."""
     n_tiles, n_neurons = tables.row_starts.shape
     begin = tables.offsets.shape[2] - 1
     now, steps = begin, 1
-    given, mine = borrowed_tables(tables), borrowed_work(work)
-    flat, sent, starts, kept = (
-        borrowed(state),
-        borrowed(spikes),
-        borrowed(spike_starts),
-        borrowed(recorded),
-    )
     while steps > 0:
-        steps = window(now, given.interval, n_neurons, sent, starts)
+        steps = window(now, tables.interval, n_neurons, spikes, spike_starts)
         for tile in range(n_tiles):
-            advance_tile(tile, now, steps, given, flat, sent, starts, kept, mine)
-        exchange(mine.listed, mine.counts, mine.taken, steps, now, sent, starts)
+            advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded, work)
+        exchange(work.listed, work.counts, steps, now, spikes, spike_starts)
         now += steps
     return now - begin

@@ -8,8 +8,6 @@ from cusnn.backends.numba_cpu.network_tables import INNER
 
 GROUPS, AHEAD = 256, 8
 WORDS_PER_LINE, MOST_LINES = 16, 6
-# Slots per listed one at which looking at all of them in a row takes as long.
-SPARSE = 16
 SLOT, WEIGHT = np.uint32(0xFFFF), np.int32(16)
 
 
@@ -34,38 +32,10 @@ def add_wide(words, amounts, arriving):
 
 
 @njit(**INNER)
-def list_narrow(words, arriving, touched, count):
-    """The same, listing slots that held 0; returns how many are listed.
-
-    A slot whose sum came back to 0 may be listed twice.
-    """
-    for k in range(words.size):
-        word = words[k]
-        slot = word & SLOT
-        before = arriving[slot]
-        touched[count] = slot
-        count += before == 0
-        arriving[slot] = before + (np.int32(word) >> WEIGHT)
-    return count
-
-
-@njit(**INNER)
-def list_wide(words, amounts, arriving, touched, count):
-    for k in range(words.size):
-        slot = words[k]
-        before = arriving[slot]
-        touched[count] = slot
-        count += before == 0
-        arriving[slot] = before + amounts[k]
-    return count
-
-
-@njit(**INNER)
-def add_groups(words, amounts, groups, n_groups, arriving, touched, count):
+def add_groups(words, amounts, groups, n_groups, arriving):
     """Add the weight of each word of some groups to the sum of its slot.
 
-    A group lies anywhere, so each is asked for some groups ahead. Slots are listed unless
-    ``count`` is negative.
+    A group lies anywhere, so each is asked for some groups ahead.
     """
     begins, ends = groups[0], groups[1]
     wide = amounts.size > 0
@@ -75,39 +45,18 @@ def add_groups(words, amounts, groups, n_groups, arriving, touched, count):
         if group + AHEAD < n_groups:
             prefetch_group(words, begins[group + AHEAD], ends[group + AHEAD])
         begin, end = begins[group], ends[group]
-        if wide and count < 0:
+        if wide:
             add_wide(words[begin:end], amounts[begin:end], arriving)
-        elif wide:
-            count = list_wide(words[begin:end], amounts[begin:end], arriving, touched, count)
-        elif count < 0:
-            add_narrow(words[begin:end], arriving)
         else:
-            count = list_narrow(words[begin:end], arriving, touched, count)
-    return count
+            add_narrow(words[begin:end], arriving)
 
 
 @njit(**INNER)
 def deliver(
-    words,
-    amounts,
-    row_starts,
-    offsets,
-    spikes,
-    spike_starts,
-    now,
-    shortest,
-    groups,
-    arriving,
-    touched,
-    count,
+    words, amounts, row_starts, offsets, spikes, spike_starts, now, shortest, groups, arriving
 ):
-    """Add all words that are due in step ``now``.
-
-    Returns:
-        Their number, and how many slots are listed in ``touched``; -1 where they were not, because
-        ``count`` is -1 or because they are too many.
-    """
-    events, pending, n_groups = np.int64(0), np.int64(0), np.int64(0)
+    """Add all words that are due in step ``now``; returns their number."""
+    events, n_groups = np.int64(0), np.int64(0)
     for delay in range(shortest, offsets.shape[1]):
         for k in range(spike_starts[now - delay], spike_starts[now - delay + 1]):
             source = spikes[k]
@@ -115,14 +64,10 @@ def deliver(
             begin = row + np.int64(offsets[source, delay - 1])
             end = row + np.int64(offsets[source, delay])
             groups[0, n_groups], groups[1, n_groups] = begin, end
-            pending += end - begin
-            n_groups += 1
+            events += end - begin
+            n_groups += end > begin
             if n_groups == GROUPS:
-                # A slot more is written to than is listed.
-                count = -1 if count + pending >= touched.size else count
-                count = add_groups(words, amounts, groups, n_groups, arriving, touched, count)
-                events += pending
-                pending, n_groups = np.int64(0), np.int64(0)
-    count = -1 if count + pending >= touched.size else count
-    count = add_groups(words, amounts, groups, n_groups, arriving, touched, count)
-    return events + pending, count
+                add_groups(words, amounts, groups, n_groups, arriving)
+                n_groups = np.int64(0)
+    add_groups(words, amounts, groups, n_groups, arriving)
+    return events

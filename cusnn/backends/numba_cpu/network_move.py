@@ -1,9 +1,13 @@
 """Neurons of a tile moved by one step, a block of a population at a time.
 
 Loops over the neurons of a block are flat and without branches, so that LLVM makes vectors of
-them. Input that does not touch a voltage in its own step arrives in a loop of its own: many steps
-bring something to few neurons only. Whether a neuron rests is read from the step until which it
-does, written by those that fire alone.
+them. Whether a neuron rests is read from the step until which it does, written by those that fire
+alone.
+
+A late model's step adds input to a decaying product and cuts the sum. Here the product was cut when
+it was made, and the input joins it at the top of the next step without another cut. The result is
+the same: input is 0 or at least a unit of 2**-64, of which half the last place is more than what a
+cut takes away, and what is left of two numbers of that size is 0 or more, too.
 """
 
 import numba
@@ -13,14 +17,16 @@ from numba.extending import overload
 
 from cusnn.backends.numba_cpu.network_tables import INNER
 from cusnn.backends.numba_cpu.neuron_steps import (
+    CHANNELS,
     COEFFICIENTS,
     ONE,
     ZERO,
+    coba_voltage,
+    cuba_voltage,
     cut,
+    dual_voltage,
+    fire,
     step_alif,
-    step_coba,
-    step_cuba,
-    step_cuba_dual,
     step_izhikevich,
     step_lif,
 )
@@ -51,6 +57,12 @@ def _compiled_numbers_of(c, j):
             c[10][j],
         )
     return lambda c, j: c
+
+
+@njit(**INNER)
+def is_late(model):
+    """Whether what arrives in a step leaves v alone until the next step."""
+    return 1 <= model <= 3
 
 
 @njit(**INNER)
@@ -88,77 +100,80 @@ def move_izhikevich(v, u, arriving, unit, fired, numbers, reset):
 
 
 @njit(**INNER)
-def move_cuba(v, i, until, now, fired, numbers, reset):
+def move_cuba(v, i, until, now, arriving, unit, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:6]
-        rest = resting(until[j], now)
-        v[j], i[j], _, fired[j] = step_cuba(v[j], i[j], rest, ZERO, c, reset, ZERO)
+        current = i[j] + np.float32(arriving[j]) * unit
+        arriving[j] = 0
+        v_pre, rest = cuba_voltage(v[j], current, c), resting(until[j], now)
+        v[j], _, fired[j] = fire(v_pre, v[j], rest, c[4], c[5], reset, ZERO)
+        i[j] = cut(c[1] * current)
 
 
 @njit(**INNER)
-def move_dual(v, exc, inh, until, now, fired, numbers, reset):
+def move_dual(v, i_exc, i_inh, until, now, arriving, more, unit, unit_inh, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)[:8]
-        rest = resting(until[j], now)
-        v[j], exc[j], inh[j], _, fired[j] = step_cuba_dual(
-            v[j], exc[j], inh[j], rest, ZERO, ZERO, c, reset, ZERO
-        )
+        exc = i_exc[j] + np.float32(arriving[j]) * unit
+        inh = i_inh[j] + np.float32(more[j]) * unit_inh
+        arriving[j] = more[j] = 0
+        v_pre, rest = dual_voltage(v[j], exc, inh, c), resting(until[j], now)
+        v[j], _, fired[j] = fire(v_pre, v[j], rest, c[6], c[7], reset, ZERO)
+        i_exc[j], i_inh[j] = cut(c[1] * exc), cut(c[2] * inh)
 
 
 @njit(**INNER)
-def move_coba(v, exc, inh, until, now, fired, numbers, reset):
+def move_coba(v, g_exc, g_inh, until, now, arriving, more, unit, unit_inh, fired, numbers, reset):
     for j in range(v.size):
         c = numbers_of(numbers, j)
-        rest = resting(until[j], now)
-        v[j], exc[j], inh[j], _, fired[j] = step_coba(
-            v[j], exc[j], inh[j], rest, ZERO, ZERO, c, reset, ZERO
-        )
+        exc = g_exc[j] + np.float32(arriving[j]) * unit
+        inh = g_inh[j] + np.float32(more[j]) * unit_inh
+        arriving[j] = more[j] = 0
+        v_pre, rest = coba_voltage(v[j], exc, inh, c), resting(until[j], now)
+        v[j], _, fired[j] = fire(v_pre, v[j], rest, c[9], c[10], reset, ZERO)
+        g_exc[j], g_inh[j] = cut(c[5] * exc), cut(c[6] * inh)
 
 
 @njit(**INNER)
-def move_block(model, reset, now, numbers, begin, end, state, until, arriving, unit, fired):
-    """One step of neurons ``begin`` to ``end`` of a tile, all of one population."""
+def move_block(model, reset, now, numbers, units, begin, end, state, until, arriving, fired):
+    """One step of neurons ``begin`` to ``end`` of a tile, all of one population.
+
+    What arrives moves the voltage at once, or is of the step before where the model waits with it.
+    """
+    size, unit, unit_inh = state.shape[1], units[0], units[1]
     v, one = state[0, begin:end], state[1, begin:end]
     two = state[min(2, state.shape[0] - 1), begin:end]
+    slots, more = arriving[begin:end], arriving[size + begin : size + end]
     if model == LIF:
-        move_lif(v, until, now, arriving, unit, fired, numbers, reset)
+        move_lif(v, until, now, slots, unit, fired, numbers, reset)
     elif model == CUBA:
-        move_cuba(v, one, until, now, fired, numbers, reset)
+        move_cuba(v, one, until, now, slots, unit, fired, numbers, reset)
     elif model == DUAL:
-        move_dual(v, one, two, until, now, fired, numbers, reset)
+        move_dual(v, one, two, until, now, slots, more, unit, unit_inh, fired, numbers, reset)
     elif model == COBA:
-        move_coba(v, one, two, until, now, fired, numbers, reset)
+        move_coba(v, one, two, until, now, slots, more, unit, unit_inh, fired, numbers, reset)
     elif model == ADAPTIVE:
-        move_alif(v, one, until, now, arriving, unit, fired, numbers, reset)
+        move_alif(v, one, until, now, slots, unit, fired, numbers, reset)
     else:
-        move_izhikevich(v, one, arriving, unit, fired, numbers, reset)
+        move_izhikevich(v, one, slots, unit, fired, numbers, reset)
 
 
 @njit(**INNER)
 def arrive(arriving, unit, synaptic):
-    """Input of a channel to decayed synaptic states.
-
-    A model's step adds input to a decaying product and cuts the sum; here the product was cut
-    before. The result is the same: what a cut takes away is less than half the last place of the
-    smallest input, a unit of at least 2**-64.
-    """
+    """Input of a channel to decayed synaptic states."""
     for j in range(synaptic.size):
-        current = np.float32(arriving[j]) * unit
+        synaptic[j] += np.float32(arriving[j]) * unit
         arriving[j] = 0
-        synaptic[j] = cut(synaptic[j] + current)
 
 
 @njit(**INNER)
-def arrive_listed(touched, arriving, units, size, state):
-    """The same at some slots: that of channel c and neuron l goes to row 1 + c of the state."""
-    for k in range(touched.size):
-        slot = touched[k]
-        channel = slot >= size
-        current = np.float32(arriving[slot]) * units[slot]
-        arriving[slot] = 0
-        neuron = slot - size if channel else slot
-        row = 2 if channel else 1
-        state[row, neuron] = cut(state[row, neuron] + current)
+def arrive_block(model, units, begin, end, arriving, state):
+    """Input of all channels to neurons ``begin`` to ``end`` whose voltages wait with it."""
+    size = state.shape[1]
+    if is_late(model):
+        for channel in range(CHANNELS[model]):
+            slots = arriving[channel * size + begin : channel * size + end]
+            arrive(slots, units[channel], state[1 + channel, begin:end])
 
 
 @njit(**INNER)

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from cusnn.backends.numba_cpu.network_tables import INNER, own_range
+from cusnn.backends.numba_cpu.network_tables import INNER
 
 STEPS_PER_DRAW = 4
 BLOCK = 256
@@ -49,8 +49,28 @@ def below(levels, k, end):
 
 
 @njit(**INNER)
-def add_reached(words, low, high, count, weight, arriving):
-    """Add ``weight`` times (``count`` + how many of eight levels each word reaches)."""
+def four_below(levels, k, end):
+    return (
+        below(levels, k, end),
+        below(levels, k + 1, end),
+        below(levels, k + 2, end),
+        below(levels, k + 3, end),
+    )
+
+
+@njit(**INNER)
+def add_four(words, levels, count, weight, arriving):
+    """Add ``weight`` times (``count`` + how many of four levels each word reaches)."""
+    b0, b1, b2, b3 = levels
+    for j in range(arriving.size):
+        w = words[j]
+        n = np.int32(w > b0) + np.int32(w > b1) + np.int32(w > b2) + np.int32(w > b3)
+        arriving[j] += np.int32(n + count) * weight
+
+
+@njit(**INNER)
+def add_eight(words, low, high, count, weight, arriving):
+    """The same of eight levels."""
     b0, b1, b2, b3 = low
     b4, b5, b6, b7 = high
     for j in range(arriving.size):
@@ -61,61 +81,52 @@ def add_reached(words, low, high, count, weight, arriving):
 
 
 @njit(**INNER)
-def add_counts(words, levels, weight, arriving):
+def add_counts(words, levels, first, end, weight, arriving):
     """Add ``weight`` times the number of levels that each word reaches.
 
-    Of a block of words, most levels are reached by all or by none: only the others are compared.
+    All words reach the levels before ``first``, none those from ``end`` on.
     """
-    least, greatest = bounds(words)
-    first, end = 0, levels.size
-    while first < end and levels[first] <= least:
-        first += 1
-    while end > first and levels[end - 1] > greatest:
-        end -= 1
     count = np.int32(first)
-    for k in range(first, max(end, first + 1), 8):
-        low = (
-            below(levels, k, end),
-            below(levels, k + 1, end),
-            below(levels, k + 2, end),
-            below(levels, k + 3, end),
-        )
-        high = (
-            below(levels, k + 4, end),
-            below(levels, k + 5, end),
-            below(levels, k + 6, end),
-            below(levels, k + 7, end),
-        )
-        add_reached(words, low, high, count, weight, arriving)
+    if end - first <= 4:
+        add_four(words, four_below(levels, first, end), count, weight, arriving)
+        return
+    for k in range(first, end, 8):
+        low, high = four_below(levels, k, end), four_below(levels, k + 4, end)
+        add_eight(words, low, high, count, weight, arriving)
         count = np.int32(0)
 
 
 @njit(**INNER)
-def add_poisson(stimuli, levels, seed, step, tile, n_tiles, size, random, arriving):
-    """Add counts times weights for the four steps that share their random words.
+def add_poisson(stimulus, levels, seed, step, tile, n_tiles, at, n, random, first_slot, arriving):
+    """Add counts times weights to n neurons of a tile for the steps that share their words.
 
-    Levels are thresholds with their highest bit flipped and are compared with such words as signed
-    numbers, which vector units do in one instruction. ``arriving`` is int32 [4, slots], with
-    ``size`` slots per channel.
+    Those are ``step`` and what follows of its four. Levels are thresholds with their highest bit
+    flipped and are compared with such words as signed numbers, which vector units do in one
+    instruction. Of a block of words, most levels are reached by all or by none: only the others
+    are compared. ``arriving`` is int32 [5, slots].
     """
-    block = np.uint64(step >> 2)
-    for stimulus in range(stimuli.shape[0]):
-        first, number, stream, weight, lowest, count, channel = stimuli[stimulus]
-        table = levels[lowest : lowest + count]
-        begin, end = own_range(first, number, tile, n_tiles)
-        for at in range(begin, end, BLOCK):
-            n = min(BLOCK, end - at)
-            draw_words(
-                np.uint64(seed),
-                np.uint64(stream),
-                at * n_tiles + tile,
-                n_tiles,
-                block,
-                random[0, :n],
-                random[1, :n],
-                random[2, :n],
-                random[3, :n],
-            )
-            for q in range(STEPS_PER_DRAW):
-                slots = arriving[q, channel * size + at : channel * size + at + n]
-                add_counts(random[q, :n], table, np.int32(weight), slots)
+    stream, weight, lowest, count = stimulus[2], stimulus[3], stimulus[4], stimulus[5]
+    table = levels[lowest : lowest + count]
+    draw_words(
+        np.uint64(seed),
+        np.uint64(stream),
+        at * n_tiles + tile,
+        n_tiles,
+        np.uint64(step >> 2),
+        random[0, :n],
+        random[1, :n],
+        random[2, :n],
+        random[3, :n],
+    )
+    least, greatest = bounds(random[0, :n])
+    for q in range(1, STEPS_PER_DRAW):
+        low, high = bounds(random[q, :n])
+        least, greatest = min(least, low), max(greatest, high)
+    first, end = 0, table.size
+    while first < end and table[first] <= least:
+        first += 1
+    while end > first and table[end - 1] > greatest:
+        end -= 1
+    for q in range(step % STEPS_PER_DRAW, STEPS_PER_DRAW):
+        slots = arriving[q, first_slot : first_slot + n]
+        add_counts(random[q, :n], table, first, end, np.int32(weight), slots)

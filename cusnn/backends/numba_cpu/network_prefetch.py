@@ -1,8 +1,7 @@
-"""What Python has no word for: hints to fetch into cache, arrays whose users are not counted."""
+"""What Python has no word for: hints to fetch into cache."""
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 
@@ -21,19 +20,3 @@ def prefetch(typing_context, array, index):
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
-
-
-@intrinsic
-def borrowed(typing_context, array):
-    """The same array without a count of its users, for a caller that outlives them all.
-
-    Numba counts each use of an array, which between threads costs more than a short loop.
-    """
-
-    def generate(context, builder, signature, arguments):
-        view = context.make_array(signature.args[0])(context, builder, arguments[0])
-        view.meminfo = cgutils.get_null_value(view.meminfo.type)
-        view.parent = cgutils.get_null_value(view.parent.type)
-        return view._getvalue()
-
-    return array(array), generate

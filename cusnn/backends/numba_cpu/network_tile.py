@@ -2,6 +2,8 @@
 
 In networks whose input never moves a voltage in its own step, what arrives in a step waits for the
 top of the next one: so spikes may be exchanged once more rarely.
+
+Between exchanges a block of neurons does several steps while it is in cache.
 """
 
 import numpy as np
@@ -9,32 +11,27 @@ from numba import njit
 
 from cusnn.backends.numba_cpu.network_deliver import deliver
 from cusnn.backends.numba_cpu.network_move import (
-    arrive,
-    arrive_listed,
+    arrive_block,
+    is_late,
     move_block,
     own_numbers,
     shared_numbers,
 )
-from cusnn.backends.numba_cpu.network_poisson import add_poisson
-from cusnn.backends.numba_cpu.network_tables import INNER, own_range
-from cusnn.backends.numba_cpu.neuron_steps import CHANNELS, COEFFICIENTS, STATES
+from cusnn.backends.numba_cpu.network_poisson import BLOCK as WORDS
+from cusnn.backends.numba_cpu.network_poisson import STEPS_PER_DRAW, add_poisson
+from cusnn.backends.numba_cpu.network_tables import INNER
+from cusnn.backends.numba_cpu.neuron_steps import COEFFICIENTS, STATES
 
 BLOCK = 1024
 IZHIKEVICH = 5
 
 
-@njit(**INNER)
-def is_late(model):
-    """Whether what arrives in a step leaves v alone until the next step."""
-    return 1 <= model <= 3
-
-
 @njit(cache=True, nogil=True)
-def gather_coefficients(segments, coefficients, tile, n_tiles, own):
+def gather_coefficients(segments, parts, coefficients, tile, n_tiles, own):
     """Coefficients per neuron in the order of a tile's neurons; other entries stay as they are."""
     for population in range(segments.shape[0]):
         model, _, _, first, size, lowest, per_neuron = segments[population]
-        begin, end = own_range(first, size, tile, n_tiles)
+        begin, end = parts[population]
         for row in range(COEFFICIENTS[model] if per_neuron else 0):
             base = lowest + row * size - first + tile
             for j in range(begin, end):
@@ -42,76 +39,41 @@ def gather_coefficients(segments, coefficients, tile, n_tiles, own):
 
 
 @njit(cache=True, nogil=True)
-def begin_rests(segments, tile, n_tiles, state, until):
+def begin_rests(segments, parts, state, until):
     """Steps left to rest as the step of the call from which a neuron no longer rests."""
     for population in range(segments.shape[0]):
-        model, first, size = (
-            segments[population, 0],
-            segments[population, 3],
-            segments[population, 4],
-        )
-        begin, end = own_range(first, size, tile, n_tiles)
-        for j in range(begin, end):
+        model = segments[population, 0]
+        for j in range(parts[population, 0], parts[population, 1]):
             until[j] = np.int32(state[STATES[model] - 1, j]) if model != IZHIKEVICH else 0
 
 
 @njit(cache=True, nogil=True)
-def end_rests(segments, tile, n_tiles, until, done, state):
+def end_rests(segments, parts, until, done, state):
     """The way back, when so many steps are done."""
     for population in range(segments.shape[0]):
-        model, first, size = (
-            segments[population, 0],
-            segments[population, 3],
-            segments[population, 4],
-        )
-        begin, end = own_range(first, size, tile, n_tiles)
-        for j in range(begin, end):
+        model = segments[population, 0]
+        for j in range(parts[population, 0], parts[population, 1]):
             state[STATES[model] - 1, j] = np.float32(max(until[j] - done, 0))
 
 
 @njit(**INNER)
 def add_events(steps, neurons, amounts, channels, step, tile, n_tiles, size, arriving):
-    """Integers that arrive at the tile's neurons in a step; whether there were any."""
-    found = False
+    """Integers that arrive at the tile's neurons in a step."""
     for k in range(np.searchsorted(steps, step), steps.size):
         if steps[k] != step:
             break
         if neurons[k] % n_tiles == tile:
             arriving[channels[k] * size + neurons[k] // n_tiles] += amounts[k]
-            found = True
-    return found
 
 
 @njit(inline="always", **INNER)
 def collect(tile, now, tables, spikes, spike_starts, work):
-    """Sum up all input of step ``now``.
-
-    Returns:
-        Row of ``work.arriving`` with the sums, and how many slots are listed; -1 where the input
-        is everywhere.
-    """
-    n_tiles, rows = work.arriving.shape[0], work.arriving.shape[1]
-    size, n_delays = work.until.shape[1], tables.offsets.shape[2] - 1
+    """Sum up what spikes and lists bring in step ``now``."""
+    n_tiles, size, n_delays = work.until.shape[0], work.until.shape[1], tables.offsets.shape[2] - 1
     step = tables.first_step + now - n_delays
-    row = step % rows
-    if rows > 1 and (row == 0 or now == n_delays):
-        arriving = work.arriving[tile]
-        add_poisson(
-            tables.stimuli,
-            tables.levels,
-            tables.seed,
-            step,
-            tile,
-            n_tiles,
-            size,
-            work.random[tile],
-            arriving,
-        )
-        arriving[:row] = 0  # of steps before the call
-    arriving = work.arriving[tile, row]
-    dense = rows > 1 or not tables.late
+    arriving = work.arriving[tile, step % STEPS_PER_DRAW]
     if tables.event_steps.size > 0:
-        dense |= add_events(
+        add_events(
             tables.event_steps,
             tables.event_neurons,
             tables.event_amounts,
@@ -122,7 +84,7 @@ def collect(tile, now, tables, spikes, spike_starts, work):
             size,
             arriving,
         )
-    events, listed = deliver(
+    work.events[tile, 0] += deliver(
         tables.words,
         tables.amounts,
         tables.row_starts[tile],
@@ -133,11 +95,30 @@ def collect(tile, now, tables, spikes, spike_starts, work):
         max(1, tables.interval - 1) if tables.late else tables.interval,
         work.groups[tile],
         arriving,
-        work.touched[tile],
-        -1 if dense else 0,
     )
-    work.events[tile, 0] += events
-    return row, listed
+
+
+@njit(**INNER)
+def drive(stimuli, shares, levels, seed, step, tile, n_tiles, size, at, to, random, arriving):
+    """Add what stimuli bring in ``step``, and in those after it that share its random words."""
+    for stimulus in range(stimuli.shape[0]):
+        begin, end = max(at, shares[stimulus, 0]), min(to, shares[stimulus, 1])
+        first = stimuli[stimulus, 6] * size
+        for j in range(begin, end, WORDS):
+            n = min(WORDS, end - j)
+            add_poisson(
+                stimuli[stimulus],
+                levels,
+                seed,
+                step,
+                tile,
+                n_tiles,
+                j,
+                n,
+                random,
+                first + j,
+                arriving,
+            )
 
 
 @njit(**INNER)
@@ -162,64 +143,100 @@ def list_fired(fired, eights, first, tile, n_tiles, awake, until, listed):
     return count
 
 
+@njit(inline="always", **INNER)
+def is_drawn(step, tables):
+    """Whether the random words of a step, and of those after it, are drawn with it."""
+    return tables.stimuli.shape[0] > 0 and (step % STEPS_PER_DRAW == 0 or step == tables.first_step)
+
+
 @njit(**INNER)
-def arrive_all(segments, units, tile, n_tiles, arriving, state):
-    """Input of all channels to all populations whose voltages it does not touch at once."""
-    size = state.shape[1]
-    for population in range(segments.shape[0]):
-        model, first, number = (
-            segments[population, 0],
-            segments[population, 3],
-            segments[population, 4],
+def arrive_all(tile, step, tables, state, work):
+    """Input of ``step`` to all populations whose voltages wait with it."""
+    n_tiles, size = work.until.shape
+    drawn = is_drawn(step, tables)
+    for population in range(tables.segments.shape[0]):
+        begin, end = tables.parts[tile, population]
+        few, many = tables.drivers[population]
+        if drawn:
+            drive(
+                tables.stimuli[few:many],
+                tables.shares[tile, few:many],
+                tables.levels,
+                tables.seed,
+                step,
+                tile,
+                n_tiles,
+                size,
+                begin,
+                end,
+                work.random[tile],
+                work.arriving[tile],
+            )
+        arrive_block(
+            tables.segments[population, 0],
+            tables.units[population],
+            begin,
+            end,
+            work.arriving[tile, step % STEPS_PER_DRAW],
+            state,
         )
-        begin, end = own_range(first, number, tile, n_tiles)
-        arrive_block(model, units[population], size, begin, end, arriving, state)
-
-
-@njit(**INNER)
-def arrive_block(model, unit, size, begin, end, arriving, state):
-    if is_late(model):
-        for channel in range(CHANNELS[model]):
-            slots = arriving[channel * size + begin : channel * size + end]
-            arrive(slots, unit[channel], state[1 + channel, begin:end])
 
 
 @njit(inline="always", **INNER)
-def move(tile, elapsed, dense, tables, arriving, state, work, reached):
-    """One step of all neurons of a tile; returns how many are listed now.
+def move(tile, elapsed, first, steps, arrived, tables, state, work):
+    """So many steps of all neurons of a tile, block by block.
 
     Args:
-        dense: whether input that does not touch voltages at once lies in ``arriving``: of the step
-            before in late networks, or else of this one.
-        elapsed: steps of the call before this one.
-        reached: how many were listed before.
+        elapsed: steps of the call before these.
+        first: steps since the last exchange before these.
+        arrived: whether no input of the step before waits.
     """
     n_tiles, size = work.until.shape
-    segments, now = tables.segments, np.int32(elapsed)
-    until, fired, eights = work.until[tile], work.fired[tile], work.eights[tile]
-    listed, own = work.listed[tile], work.own[tile]
+    segments, late = tables.segments, tables.late
+    fired, eights, own = work.fired[tile], work.eights[tile], work.own[tile]
+    listed, counts, before = work.listed[tile], work.counts[tile], tables.first_step + elapsed
     for population in range(segments.shape[0]):
-        model, reset, rest, first, number, lowest, per_neuron = segments[population]
-        begin, end = own_range(first, number, tile, n_tiles)
-        unit = tables.units[population]
+        model, reset, rest, _, _, lowest, per_neuron = segments[population]
+        begin, end = tables.parts[tile, population]
+        units = tables.units[population]
         shared = shared_numbers(tables.coefficients, lowest)
+        few, many = tables.drivers[population]
+        waits = is_late(model) and not late
         for at in range(begin, end, BLOCK):
             to = min(at + BLOCK, end)
-            if dense and tables.late:
-                arrive_block(model, unit, size, at, to, arriving, state)
-            rest_until, slots, c = until[at:to], arriving[at:to], unit[0]
-            if per_neuron:
-                numbers = own_numbers(own, at, to)
-                move_block(model, reset, now, numbers, at, to, state, rest_until, slots, c, fired)
-            else:
-                move_block(model, reset, now, shared, at, to, state, rest_until, slots, c, fired)
-            if dense and not tables.late:
-                arrive_block(model, unit, size, at, to, arriving, state)
-            awake = np.int32(now + rest + 1)
-            reached += list_fired(
-                fired, eights, at, tile, n_tiles, awake, rest_until, listed[reached:]
-            )
-    return reached
+            until = work.until[tile, at:to]
+            for k in range(steps):
+                now, step = np.int32(elapsed + k), before + k - late
+                if is_drawn(step, tables) and not (arrived and k == 0):
+                    drive(
+                        tables.stimuli[few:many],
+                        tables.shares[tile, few:many],
+                        tables.levels,
+                        tables.seed,
+                        step,
+                        tile,
+                        n_tiles,
+                        size,
+                        at,
+                        to,
+                        work.random[tile],
+                        work.arriving[tile],
+                    )
+                row = work.arriving[tile, step % STEPS_PER_DRAW]
+                slots = work.arriving[tile, STEPS_PER_DRAW] if waits else row
+                if per_neuron:
+                    numbers = own_numbers(own, at, to)
+                    move_block(
+                        model, reset, now, numbers, units, at, to, state, until, slots, fired
+                    )
+                else:
+                    move_block(model, reset, now, shared, units, at, to, state, until, slots, fired)
+                if waits:
+                    arrive_block(model, units, at, to, row, state)
+                awake, room = np.int32(now + rest + 1), listed[first + k, counts[first + k] :]
+                counts[first + k] += list_fired(
+                    fired, eights, at, tile, n_tiles, awake, until, room
+                )
 
 
 @njit(inline="always", **INNER)
@@ -232,8 +249,10 @@ def sampled(tables, now):
 
 
 @njit(**INNER)
-def record(tile, n_tiles, done, probes, segments, state, until, recorded):
+def record(tile, done, tables, state, work, recorded):
     """State of the probed neurons of a tile when so many steps of the call are done."""
+    probes, segments, until = tables.probes, tables.segments, work.until[tile]
+    n_tiles = work.until.shape[0]
     for m in range(probes.shape[0]):
         neuron, row = probes[m, 0], probes[m, 1]
         if neuron % n_tiles != tile:
@@ -247,6 +266,15 @@ def record(tile, n_tiles, done, probes, segments, state, until, recorded):
                 recorded[m] = np.float32(max(until[j] - np.int32(done), 0))
 
 
+@njit(inline="always", **INNER)
+def joint_steps(now, most, tables):
+    """Steps from ``now`` on that blocks may do one after another: the last one may be recorded."""
+    for k in range(1, min(most, STEPS_PER_DRAW)):
+        if sampled(tables, now + k - 1) >= 0:
+            return k
+    return min(most, STEPS_PER_DRAW)
+
+
 @njit(**INNER)
 def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded, work):
     """Steps ``now``, ``now`` + 1, ... of one tile, up to the next exchange of spikes.
@@ -254,67 +282,40 @@ def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded
     ``now`` counts as ``spike_starts`` does. After the last call for steps, a late network is
     called for 0 of them, so that the input of the last step arrives.
     """
-    n_tiles = work.until.shape[0]
-    begin = tables.offsets.shape[2] - 1
-    own_state, until = state[tile], work.until[tile]
-    reached = np.int64(0)
-    for k in range(steps + 1 if tables.late else steps):
-        t = now + k
-        row, listed = 0, 0
-        if not tables.late:
-            row, listed = collect(tile, t, tables, spikes, spike_starts, work)
-        elif t > begin and (k < steps or steps == 0):
-            row, listed = collect(tile, t - 1, tables, spikes, spike_starts, work)
+    begin, late = tables.offsets.shape[2] - 1, tables.late
+    own_state = state[tile]
+    work.counts[tile] = 0
+    first, last = np.int64(0), late and steps == 0
+    while first < steps or last:
+        t = now + first
+        n = 1 if last else joint_steps(t, steps - first, tables)
+        arrived = late and t == begin
+        for k in range(1 if arrived else 0, n):
+            collect(tile, t + k - late, tables, spikes, spike_starts, work)
+        if late and not arrived:
             sample = sampled(tables, t - 1)
-            arriving = work.arriving[tile, row]
-            if listed >= 0:
-                touched = work.touched[tile, :listed]
-                units = tables.slot_units[tile]
-                arrive_listed(touched, arriving, units, until.size, own_state)
-            elif sample >= 0 or steps == 0:
-                arrive_all(tables.segments, tables.units, tile, n_tiles, arriving, own_state)
-                listed = 0
+            if last or sample >= 0:
+                arrive_all(tile, tables.first_step + t - 1 - begin, tables, own_state, work)
+                arrived = True
             if sample >= 0:
-                record(
-                    tile,
-                    n_tiles,
-                    t - begin,
-                    tables.probes,
-                    tables.segments,
-                    own_state,
-                    until,
-                    recorded[sample],
-                )
-        if k == steps:
+                record(tile, t - begin, tables, own_state, work, recorded[sample])
+        if last:
             break
-        arriving = work.arriving[tile, row]
-        before = reached
-        reached = move(tile, t - begin, listed < 0, tables, arriving, own_state, work, before)
-        work.counts[tile, k] = reached - before
-        if not tables.late:
-            sample = sampled(tables, t)
+        move(tile, t - begin, first, n, arrived, tables, own_state, work)
+        first += n
+        if not late:
+            sample = sampled(tables, t + n - 1)
             if sample >= 0:
-                record(
-                    tile,
-                    n_tiles,
-                    t + 1 - begin,
-                    tables.probes,
-                    tables.segments,
-                    own_state,
-                    until,
-                    recorded[sample],
-                )
+                record(tile, t + n - begin, tables, own_state, work, recorded[sample])
 
 
 @njit(**INNER)
-def exchange(listed, counts, taken, steps, now, spikes, spike_starts):
+def exchange(listed, counts, steps, now, spikes, spike_starts):
     """Join what the tiles listed, step by step."""
-    taken[:] = 0
     for k in range(steps):
         end = spike_starts[now + k]
         for tile in range(listed.shape[0]):
             for j in range(counts[tile, k]):
-                spikes[end + j] = listed[tile, taken[tile] + j]
-            taken[tile] += counts[tile, k]
+                spikes[end + j] = listed[tile, k, j]
             end += counts[tile, k]
         spike_starts[now + k + 1] = end

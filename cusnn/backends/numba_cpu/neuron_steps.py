@@ -51,19 +51,31 @@ def step_lif(v, refractory, current, c, reset, rest):
 
 
 @njit(cache=True, nogil=True)
+def cuba_voltage(v, i, c):
+    """Voltage before a spike, of what had arrived before the step."""
+    return cut(c[0] * v + (c[2] * i + c[3]))
+
+
+@njit(cache=True, nogil=True)
 def step_cuba(v, i, refractory, current, c, reset, rest):
     """Returns v, i, refractory, spiked."""
-    decay, decay_syn, gain, drive, v_threshold, v_reset = c
-    v_pre = cut(decay * v + (gain * i + drive))
+    _, decay_syn, _, _, v_threshold, v_reset = c
+    v_pre = cuba_voltage(v, i, c)
     after, left, spiked = fire(v_pre, v, refractory, v_threshold, v_reset, reset, rest)
     return after, cut(decay_syn * i + current), left, spiked
 
 
 @njit(cache=True, nogil=True)
+def dual_voltage(v, i_exc, i_inh, c):
+    """The same with two currents."""
+    return cut(c[0] * v + ((c[3] * i_exc + c[4] * i_inh) + c[5]))
+
+
+@njit(cache=True, nogil=True)
 def step_cuba_dual(v, i_exc, i_inh, refractory, exc, inh, c, reset, rest):
     """Returns v, i_exc, i_inh, refractory, spiked; both inputs in pA with their sign."""
-    decay, decay_exc, decay_inh, gain_exc, gain_inh, drive, v_threshold, v_reset = c
-    v_pre = cut(decay * v + ((gain_exc * i_exc + gain_inh * i_inh) + drive))
+    _, decay_exc, decay_inh, _, _, _, v_threshold, v_reset = c
+    v_pre = dual_voltage(v, i_exc, i_inh, c)
     after, left, spiked = fire(v_pre, v, refractory, v_threshold, v_reset, reset, rest)
     return after, cut(decay_exc * i_exc + exc), cut(decay_inh * i_inh + inh), left, spiked
 
@@ -76,11 +88,17 @@ def coba_slope(v, g_exc, g_inh, c):
 
 
 @njit(cache=True, nogil=True)
+def coba_voltage(v, g_exc, g_inh, c):
+    """The same with two conductances."""
+    middle = v + HALF * coba_slope(v, g_exc, g_inh, c)
+    return cut(v + coba_slope(middle, c[3] * g_exc, c[4] * g_inh, c))
+
+
+@njit(cache=True, nogil=True)
 def step_coba(v, g_exc, g_inh, refractory, exc, inh, c, reset, rest):
     """Returns v, g_exc, g_inh, refractory, spiked; both inputs in nS, not negative."""
-    _, _, _, half_exc, half_inh, decay_exc, decay_inh, _, _, v_threshold, v_reset = c
-    middle = v + HALF * coba_slope(v, g_exc, g_inh, c)
-    v_pre = cut(v + coba_slope(middle, half_exc * g_exc, half_inh * g_inh, c))
+    _, _, _, _, _, decay_exc, decay_inh, _, _, v_threshold, v_reset = c
+    v_pre = coba_voltage(v, g_exc, g_inh, c)
     after, left, spiked = fire(v_pre, v, refractory, v_threshold, v_reset, reset, rest)
     return after, cut(decay_exc * g_exc + exc), cut(decay_inh * g_inh + inh), left, spiked
 
