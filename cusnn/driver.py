@@ -298,9 +298,12 @@ def visiting(device: int, stream: int, allocate, free):
     """
     cuda = _cupy().cuda
     allocator = cuda.PythonFunctionAllocator(allocate, free)
+    # CuPy knows the protocol of streams since 14; before, and with a warning after, this class.
+    known = hasattr(cuda.Stream, "from_external")
+    foreign = _ForeignStream(stream)
     with (
         cuda.Device(device),
-        cuda.Stream.from_external(_ForeignStream(stream)),
+        cuda.Stream.from_external(foreign) if known else cuda.ExternalStream(stream, device),
         cuda.using_allocator(allocator.malloc),
     ):
         yield
@@ -322,6 +325,15 @@ def from_dlpack(array):
         DriverError: CuPy or a GPU is missing.
     """
     return _cupy().from_dlpack(array)
+
+
+def arrays():
+    """CuPy, the library whose arrays lie on the GPU.
+
+    Raises:
+        DriverError: CuPy is missing.
+    """
+    return _cupy()
 
 
 def free_bytes() -> int:

@@ -314,3 +314,18 @@ def test_a_model_of_spikingjelly_moved_by_one_line(peers, caplog):
     curves = [losses(build(neuron), forward) for neuron in (peers.neuron, spikingjelly)]
     assert curves[0][-1] < curves[0][0]
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-4)
+
+
+def test_the_same_dynamics_in_own_words():
+    x = 2 * torch.rand(T, B, N, generator=torch.Generator().manual_seed(0))
+    membrane = {"tau_mem": -1 / np.log(0.9), "input": "voltage"}
+    pairs = [
+        (snntorch.Leaky(0.9, step_mode="m")(x)[0],
+         ct.LIF(**membrane, reset="soft", v_reset=1 - 1 / 0.9)(x)),
+        (snntorch.Leaky(0.9, step_mode="m", reset_mechanism="zero")(x)[0], ct.LIF(**membrane)(x)),
+        (spikingjelly.LIFNode(2.0, step_mode="m")(x), ct.LIF(tau_mem=2.0, integration="euler")(x)),
+        (norse.LIFBox()(10 * x)[0], ct.LIF(tau_mem=10.0, integration="euler")(10 * x)),
+    ]  # fmt: skip
+    for one, other in pairs:
+        assert one.any()
+        assert torch.equal(one, other)

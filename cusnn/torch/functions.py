@@ -13,7 +13,8 @@ def neuron_forward(current, state, settings: Settings, coefficients=(), steps=No
     """``cusnn.ops.neuron_forward`` with a gradient.
 
     Args:
-        current: input float32 [T, B, N], C-contiguous, or [B, N] where ``steps`` says T.
+        current: input [T, B, N], C-contiguous, or [B, N] where ``steps`` says T; float32, on a
+            GPU also 16 bits.
         state: state before the first step, float32 [S, B, N].
         settings: neuron, step, surrogate.
         coefficients: tensors, float64, whose gradient is wanted, in the order of the neuron's
@@ -21,7 +22,7 @@ def neuron_forward(current, state, settings: Settings, coefficients=(), steps=No
         steps: T of a static input.
 
     Returns:
-        Spikes, float32 [T, B, N]; final state, float32 [S, B, N].
+        Spikes [T, B, N], of the dtype of ``current``; final state, float32 [S, B, N].
     """
     if wanted(current, state, *coefficients):
         return _Neuron.apply(current, state, settings, steps, *coefficients)
@@ -36,7 +37,7 @@ def _run_neurons(current, state, settings, steps, *, checkpoints):
             settings.neuron,
             checkpoints=checkpoints,
             steps=steps,
-            spikes_dtype="float32",
+            spikes_dtype=str(current.dtype).removeprefix("torch."),
             **settings.forward,
         )
         outputs = result.spikes, result.final_state, result.checkpoints

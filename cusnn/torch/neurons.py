@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
@@ -21,6 +22,9 @@ from cusnn.torch.functions import neuron_forward
 from cusnn.torch.parameters import from_free, to_free
 
 FLOAT64 = torch.float64
+# Models that take 16 bits on a GPU, and whether CuPy has bfloat16, which it takes from there.
+HALVED = ("LIF", "CubaLIF", "ALIF")
+BRAIN_FLOATS = importlib.util.find_spec("ml_dtypes") is not None
 
 
 class Call(NamedTuple):
@@ -136,7 +140,7 @@ class Neurons(nn.Module):
         self._check_axes(timed, steps)
         layout = layout_of(timed)
         call = self.prepare(timed.shape[1], layout, current.device, state)
-        flat = layout.flatten(timed.to(STATE_DTYPE))
+        flat = layout.flatten(timed.to(self._computed_in(current)))
         flat = flat if steps is None else flat[0]
         spikes, after = neuron_forward(flat, call.state, call.settings, call.coefficients, steps)
         return layout.unflatten(spikes).to(current.dtype), self.finish(after, layout)
@@ -278,6 +282,15 @@ class Neurons(nn.Module):
                 f"move the module with .to()"
             )
         return _flat(self.values(), layout)
+
+    def _computed_in(self, current: torch.Tensor) -> torch.dtype:
+        """Dtype of the current as the operation takes it: 16 bits only on a GPU."""
+        on_gpu = current.device.type == "cuda" or self.backend == "cuda"
+        if not on_gpu or self.model.model not in HALVED:
+            return STATE_DTYPE
+        if current.dtype == torch.bfloat16 and not BRAIN_FLOATS:
+            return STATE_DTYPE
+        return current.dtype
 
     def _check_axes(self, current: torch.Tensor, steps) -> None:
         if current.dim() < 2:
