@@ -85,6 +85,8 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
+# On CUDA, and the same of all arrays of a call; NumPy knows the second from ml_dtypes.
+HALVES = ("float16", "bfloat16")
 
 
 def _op(name: str, room: str, *args: Arg, settings=(), kernels=None, backends=None) -> None:
@@ -96,10 +98,10 @@ def _op(name: str, room: str, *args: Arg, settings=(), kernels=None, backends=No
 _op(
     "neuron_forward",
     "neuron",
-    Arg("current", "A B N"),
+    Arg("current", "A B N", also=HALVES),
     Arg("state", "S B N"),
     Arg("final_state", "S B N", "out", may_be="state"),
-    Arg("spikes", "T B N", "out", "uint8", optional=True, also=("float32",)),
+    Arg("spikes", "T B N", "out", "uint8", optional=True, also=("float32", *HALVES)),
     Arg("packed", "T B W", "out", "uint32", optional=True),
     Arg("checkpoints", "Q S B N", "out", optional=True),
     settings=("coefficients", "interval", "steps"),
@@ -107,11 +109,11 @@ _op(
 _op(
     "neuron_backward",
     "neuron",
-    Arg("current", "A B N"),
+    Arg("current", "A B N", also=HALVES),
     Arg("checkpoints", "Q S B N"),
-    Arg("grad_spikes", "T B N"),
+    Arg("grad_spikes", "T B N", also=HALVES),
     Arg("grad_final_state", "S B N", optional=True),
-    Arg("grad_current", "A B N", "out", may_be="grad_spikes"),
+    Arg("grad_current", "A B N", "out", may_be="grad_spikes", also=HALVES),
     Arg("grad_state", "S B N", "out"),
     Arg("grad_coefficients", "C B N", "out", optional=True),
     settings=("coefficients", "interval", "surrogate", "detach_reset"),
@@ -129,8 +131,6 @@ _op(
     Arg("checkpoints", "Q S B M", "out", optional=True),
     Arg("currents", "T B M", "out", optional=True),
     settings=("coefficients", "interval", "method"),
-    kernels=(),
-    backends=("numpy", "numba"),
 )
 _op(
     "layer_backward",
@@ -148,8 +148,6 @@ _op(
     Arg("grad_state", "S B M", "out"),
     Arg("grad_coefficients", "C B M", "out", optional=True),
     settings=("coefficients", "interval", "surrogate", "detach_reset", "method"),
-    kernels=(),
-    backends=("numpy", "numba"),
 )
 _op(
     "recurrent_forward",
@@ -474,7 +472,7 @@ def _check_array(op: Op, arg: Arg, array) -> None:
         raise TypeError(
             f"{op.name}: {arg.name} must be an array {expected}, got a masked one; pass .filled()"
         )
-    if array.dtype not in map(np.dtype, arg.dtypes):
+    if array.dtype.name not in arg.dtypes or not array.dtype.isnative:
         raise TypeError(
             f"{op.name}: {arg.name} must be {expected}, got {array.dtype} "
             f"{list(array.shape)}; convert it with .astype({arg.dtype!r})"

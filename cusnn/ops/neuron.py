@@ -19,7 +19,7 @@ class NeuronForward(NamedTuple):
     """What ``neuron_forward`` returns; an output that was not asked for is None.
 
     Attributes:
-        spikes: 1 where a neuron fired, uint8 or float32 [T, B, N].
+        spikes: 1 where a neuron fired, [T, B, N] of ``spikes_dtype``.
         final_state: state after the last step, float32 [S, B, N].
         packed: the spikes as bits, uint32 [T, B, ceil(N / 32)]; bit j of word w is neuron
             32 w + j.
@@ -36,7 +36,8 @@ class NeuronGradients(NamedTuple):
     """What ``neuron_backward`` returns.
 
     Attributes:
-        current: gradient with respect to the input, float32 [T, B, N]; [B, N] where it was static.
+        current: gradient with respect to the input, [T, B, N] of its dtype; [B, N] where it was
+            static.
         state: gradient with respect to the initial state, float32 [S, B, N].
         coefficients: gradient by coefficient name (``decay``, ``v_threshold``, ...): one number
             each where the neuron's parameters are numbers, [N] where they are per neuron; None
@@ -99,6 +100,8 @@ def neuron_forward(
             ``CobaLIF``. Neurons with two synaptic states take what is positive as excitation and
             what is negative as inhibition. A static input [B, N], with ``steps``, is that of
             every step, and is read once.
+            On CUDA it may be float16 or bfloat16 (the dtype of ml_dtypes): ``LIF``, ``CubaLIF`` and
+            ``ALIF`` then do what they do for the same numbers in float32.
         state: state before the first step, float32 [S, B, N], rows as in ``neuron.state``.
         neuron: a model of ``cusnn.neurons`` or ``cusnn.conventions``; its parameters are numbers
             or arrays [N].
@@ -108,13 +111,17 @@ def neuron_forward(
         checkpoints: return what ``neuron_backward`` needs.
         interval: steps between checkpoints, 1 to 16.
         steps: number of steps T of a static input; None where ``current`` says it.
-        spikes_dtype: "uint8" or "float32" for the spikes.
+        spikes_dtype: "uint8" or "float32" for the spikes; also the input's, where it has 16 bits.
         out: outputs of an earlier call of the same shape, written again; ``out.final_state`` may
             be ``state`` itself.
         backend: "numpy", "numba" or "cuda"; None for what the arrays decide.
 
     Returns:
         NeuronForward. The spikes are the same bits on every backend.
+
+    On CUDA a call with ``out`` allocates nothing, copies nothing and waits for nothing, once it has
+    been made with the same neuron and dtypes: it can then be captured in a CUDA graph
+    (``cupy.cuda.Stream.begin_capture``), to be launched again on other numbers in the same arrays.
 
     Raises:
         ValueError: shapes that disagree, a static input without steps, an interval out of range,
@@ -137,11 +144,14 @@ def neuron_forward(
     name, xp = dispatch.choose(
         op.name, {"current": current, "state": state, **brought}, backend, sizes
     )
+    halves = spikes_dtype if spikes_dtype in contract.HALVES else None
+    _check_reals(op.name, name, neuron, arriving, spikes_dtype=halves)
     wanted = {"spikes": spikes, "packed": packed, "checkpoints": checkpoints}
     skip = tuple(output for output, want in wanted.items() if not want)
     given = {} if out is None else {k: v for k, v in out._asdict().items() if k not in skip}
-    outputs = contract.allocate(op, xp, sizes, skip, dtypes={"spikes": spikes_dtype}, **given)
-    if spikes and outputs["spikes"].dtype != spikes_dtype:
+    dtypes = {"spikes": arriving.dtype if halves else spikes_dtype}
+    outputs = contract.allocate(op, xp, sizes, skip, dtypes=dtypes, **given)
+    if spikes and outputs["spikes"].dtype.name != spikes_dtype:
         raise TypeError(
             f"{op.name}: out.spikes is {outputs['spikes'].dtype}, "
             f"but spikes_dtype is {spikes_dtype!r}"
@@ -176,6 +186,7 @@ def neuron_backward(
     coefficients: bool = False,
     interval: int = INTERVAL,
     out_grad_current=None,
+    out_grad_state=None,
     backend: str | None = None,
 ) -> NeuronGradients:
     """Gradient of T steps through time, with a surrogate for the derivative of the spike.
@@ -211,7 +222,7 @@ def neuron_backward(
     Args:
         current: the input of the forward call, float32 [T, B, N], or [B, N] where it was static.
         checkpoints: what forward returned with ``checkpoints=True``, float32 [Q, S, B, N].
-        grad_spikes: gradient with respect to the spikes, float32 [T, B, N].
+        grad_spikes: gradient with respect to the spikes, [T, B, N] of the dtype of ``current``.
         neuron: ``LIF``, ``CubaLIF`` with one synaptic current, ``ALIF``, or one of
             ``cusnn.conventions``, whose equations are in its class.
         dt, interval: as in forward.
@@ -224,12 +235,17 @@ def neuron_backward(
             ``gain``, ``v_threshold``, ...), each as if it were independent of the others.
         out_grad_current: where to write the gradient of the input, of the shape of ``current``;
             may be ``grad_spikes`` itself, whose numbers are then lost.
+        out_grad_state: where to write the gradient of the initial state.
         backend: "numpy", "numba" or "cuda"; None for what the arrays decide.
 
     Returns:
         NeuronGradients. ``current`` and ``state`` are the same bits on every backend, and so are
         the sums in ``coefficients`` over time; those over batch and neurons run in an order of
         the array library's own.
+
+    With ``out_grad_current`` and ``out_grad_state``, and without ``coefficients``, a call on CUDA
+    can be captured in a CUDA graph as one of ``neuron_forward``. With 16 bits only the gradient of
+    the input is rounded to them, at the end.
 
     Raises:
         ValueError: another neuron, shapes that disagree, an interval out of range, or (arrays on
@@ -264,13 +280,18 @@ def neuron_backward(
         "grad_final_state": grad_final_state,
     }
     sizes, values = _sizes_and_coefficients(op, neuron, dt, interval, steps, **inputs)
-    brought = {} if out_grad_current is None else {"out_grad_current": out_grad_current}
+    brought = {"out_grad_current": out_grad_current, "out_grad_state": out_grad_state}
     name, xp = dispatch.choose(op.name, {**inputs, **brought}, backend, sizes)
     if static and out_grad_current is not None:
         _check_static(op.name, out_grad_current)
         out_grad_current = out_grad_current[None]
     skip = () if coefficients else ("grad_coefficients",)
-    outputs = contract.allocate(op, xp, sizes, skip, grad_current=out_grad_current)
+    given = {"grad_current": out_grad_current, "grad_state": out_grad_state}
+    dtypes = {"grad_current": arriving.dtype}
+    outputs = contract.allocate(op, xp, sizes, skip, dtypes=dtypes, **given)
+    others = {"grad_spikes": grad_spikes, "out_grad_current": outputs["grad_current"]}
+    others = {key: array.dtype.name for key, array in others.items()}
+    _check_reals(op.name, name, neuron, arriving, **others)
     contract.check_memory(op, **inputs, **outputs)
     dispatch.function(name, op)(
         **inputs,
@@ -310,6 +331,22 @@ def _every_step(op: str, current, steps):
             f"{op}: a static current [B, N] needs steps, a number of steps T, got {steps!r}"
         )
     return current[None], int(steps)
+
+
+def _check_reals(op: str, backend: str, neuron, current, **others) -> None:
+    """Numbers of 16 bits are CUDA's; `others` are names of dtypes that must be the input's."""
+    dtype = current.dtype.name
+    for name, other in others.items():
+        if other not in (None, dtype):
+            raise TypeError(f"{op}: {name} is {other}, but current is {dtype}; make them the same")
+    if dtype not in contract.HALVES:
+        return
+    convert = "convert it with .astype('float32')"
+    if backend != "cuda":
+        raise TypeError(f"{op}: current is {dtype}, which needs the backend 'cuda'; {convert}")
+    if neuron.model not in DIFFERENTIABLE:
+        models = ", ".join(DIFFERENTIABLE)
+        raise TypeError(f"{op}: current is {dtype}, which is for {models}; {convert}")
 
 
 def _check_static(op: str, array) -> None:
