@@ -580,12 +580,25 @@ def new(owner: str, name: str, make, lengths: tuple[int, ...], dtype: str):
         ) from error
 
 
-def bytes_moved(op: Op, sizes: dict[str, int], skip: tuple[str, ...] = ()) -> int:
-    """Fewest bytes the operation must move: inputs read once, outputs written once."""
+def bytes_moved(
+    op: Op,
+    sizes: dict[str, int],
+    skip: tuple[str, ...] = (),
+    dtypes: dict[str, str] | None = None,
+) -> int:
+    """Fewest bytes the operation must move: inputs read once, outputs written once.
+
+    Args:
+        op: the operation.
+        sizes: size of every axis.
+        skip: arrays that are not there.
+        dtypes: dtypes of arrays that have not their first one.
+    """
     total = 0
     for arg in op.args:
         if arg.name in skip:
             continue
-        once = int(np.prod(shape(arg, sizes), dtype=np.int64)) * np.dtype(arg.dtype).itemsize
+        itemsize = np.dtype((dtypes or {}).get(arg.name, arg.dtype)).itemsize
+        once = int(np.prod(shape(arg, sizes), dtype=np.int64)) * itemsize
         total += once * (2 if arg.flow == "inout" else 1)
     return total

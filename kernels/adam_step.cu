@@ -1,6 +1,9 @@
 // One step of Adam, in place: a thread takes four parameters.
 #include "float_lanes.cuh"
 
+constexpr int32 LANES = 4;  // of a thread: 16 bytes
+using Own = Floats<LANES>;
+
 // Passed by value.
 struct Adam {
     float rate, beta_first, rest_first, beta_second, rest_second, scale_second, epsilon, keep;
@@ -16,11 +19,11 @@ __global__ void adam_step(
     int32 joined
 ) {
     const Lanes<LANES> lanes = lanes_of<LANES>(0, thread_index() / 32, K, joined != 0);
-    const Four parameters = load_four(parameter, lanes);
-    const Four grads = load_four(grad, lanes);
-    const Four firsts = load_four(first, lanes);
-    const Four seconds = load_four(second, lanes);
-    Four moved, mean, square;
+    const Own parameters = load_floats(parameter, lanes);
+    const Own grads = load_floats(grad, lanes);
+    const Own firsts = load_floats(first, lanes);
+    const Own seconds = load_floats(second, lanes);
+    Own moved, mean, square;
 #pragma unroll
     for (int32 w = 0; w < LANES; w++) {
         const float g = grads.x[w];
@@ -29,7 +32,7 @@ __global__ void adam_step(
         const float size = __fsqrt_rn(square.x[w]) * adam.scale_second + adam.epsilon;
         moved.x[w] = adam.keep * parameters.x[w] - adam.rate * (mean.x[w] / size);
     }
-    store_four(first, lanes, mean);
-    store_four(second, lanes, square);
-    store_four(parameter, lanes, moved);
+    store_floats(first, lanes, mean);
+    store_floats(second, lanes, square);
+    store_floats(parameter, lanes, moved);
 }

@@ -4,24 +4,25 @@
 #include "neuron.cuh"
 #include "neuron_lanes.cuh"
 
-constexpr int32 LANES = 4;  // neurons of a thread: 16 bytes
-
-struct Four {
-    float x[LANES];
+template <int32 W>
+struct Floats {
+    float x[W];
 };
 
 // Zeros where neurons are missing.
-DEVICE Four load_four(const float* row, const Lanes<LANES>& lanes) {
-    const Pack<float, LANES> pack = load_lanes(row, lanes);
-    Four four;
+template <int32 W>
+DEVICE Floats<W> load_floats(const float* row, const Lanes<W>& lanes) {
+    const Pack<float, W> pack = load_lanes(row, lanes);
+    Floats<W> floats;
 #pragma unroll
-    for (int32 w = 0; w < LANES; w++) four.x[w] = __uint_as_float(pack.get(w));
-    return four;
+    for (int32 w = 0; w < W; w++) floats.x[w] = __uint_as_float(pack.get(w));
+    return floats;
 }
 
-DEVICE void store_four(float* row, const Lanes<LANES>& lanes, const Four& four) {
-    Pack<float, LANES> pack = {};
+template <int32 W>
+DEVICE void store_floats(float* row, const Lanes<W>& lanes, const Floats<W>& floats) {
+    Pack<float, W> pack = {};
 #pragma unroll
-    for (int32 w = 0; w < LANES; w++) pack.put(w, __float_as_uint(four.x[w]));
+    for (int32 w = 0; w < W; w++) pack.put(w, __float_as_uint(floats.x[w]));
     store_lanes(row, lanes, pack);
 }

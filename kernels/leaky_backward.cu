@@ -3,6 +3,9 @@
 #include "float_lanes.cuh"
 #include "li.cuh"
 
+constexpr int32 LANES = 4;  // of a thread: 16 bytes
+using Own = Floats<LANES>;
+
 constexpr int32 AHEAD = 4;  // steps whose loads are under way at once
 
 __global__ void leaky_backward(
@@ -25,25 +28,25 @@ __global__ void leaky_backward(
     if (lanes.count == 0) return;
     LI integrators[LANES] = {};
     set_neurons(integrators, uniform, values, N, lanes);
-    Four grad_v = {}, sums[LI::COEFFICIENTS] = {};
-    if (grad_final_state) grad_v = load_four(grad_final_state, lanes);
+    Own grad_v = {}, sums[LI::COEFFICIENTS] = {};
+    if (grad_final_state) grad_v = load_floats(grad_final_state, lanes);
     for (int32 last = T - 1; last >= 0; last -= AHEAD) {
-        Four from[AHEAD] = {}, inputs[AHEAD] = {}, before[AHEAD] = {};
+        Own from[AHEAD] = {}, inputs[AHEAD] = {}, before[AHEAD] = {};
 #pragma unroll
         for (int32 k = 0; k < AHEAD; k++) {
             const int64 t = last - k;
             if (t < 0) break;
-            from[k] = load_four(grad_membrane + t * plane, lanes);
+            from[k] = load_floats(grad_membrane + t * plane, lanes);
             if (grad_coefficients) {
-                inputs[k] = load_four(current + t * plane, lanes);
-                before[k] = load_four(t > 0 ? membrane + (t - 1) * plane : state, lanes);
+                inputs[k] = load_floats(current + t * plane, lanes);
+                before[k] = load_floats(t > 0 ? membrane + (t - 1) * plane : state, lanes);
             }
         }
 #pragma unroll
         for (int32 k = 0; k < AHEAD; k++) {
             const int64 t = last - k;
             if (t < 0) break;
-            Four to_current;
+            Own to_current;
 #pragma unroll
             for (int32 w = 0; w < LANES; w++) {
                 const float total = from[k].x[w] + grad_v.x[w];
@@ -53,14 +56,14 @@ __global__ void leaky_backward(
                 sums[1].x[w] += total * inputs[k].x[w];
                 sums[2].x[w] += total;
             }
-            store_four(grad_current + t * plane, lanes, to_current);
+            store_floats(grad_current + t * plane, lanes, to_current);
         }
     }
-    store_four(grad_state, lanes, grad_v);
+    store_floats(grad_state, lanes, grad_v);
     if (grad_coefficients) {
 #pragma unroll
         for (int32 c = 0; c < LI::COEFFICIENTS; c++) {
-            store_four(grad_coefficients + c * plane, lanes, sums[c]);
+            store_floats(grad_coefficients + c * plane, lanes, sums[c]);
         }
     }
 }

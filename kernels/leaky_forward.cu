@@ -2,6 +2,9 @@
 #include "float_lanes.cuh"
 #include "li.cuh"
 
+constexpr int32 LANES = 4;  // of a thread: 16 bytes
+using Own = Floats<LANES>;
+
 constexpr int32 AHEAD = 8;  // inputs under way while as many steps are computed
 
 __global__ void leaky_forward(
@@ -20,25 +23,25 @@ __global__ void leaky_forward(
     if (lanes.count == 0) return;
     LI integrators[LANES] = {};
     set_neurons(integrators, uniform, values, N, lanes);
-    Four v = load_four(state, lanes);
-    Four next[AHEAD] = {};
+    Own v = load_floats(state, lanes);
+    Own next[AHEAD] = {};
 #pragma unroll
     for (int32 k = 0; k < AHEAD; k++) {
-        if (k < T) next[k] = load_four(current + k * plane, lanes);
+        if (k < T) next[k] = load_floats(current + k * plane, lanes);
     }
     for (int32 first = 0; first < T; first += AHEAD) {
 #pragma unroll
         for (int32 k = 0; k < AHEAD; k++) {
             const int32 t = first + k;
             if (t >= T) break;
-            const Four now = next[k];
-            if (t + AHEAD < T) next[k] = load_four(current + int64(t + AHEAD) * plane, lanes);
+            const Own now = next[k];
+            if (t + AHEAD < T) next[k] = load_floats(current + int64(t + AHEAD) * plane, lanes);
 #pragma unroll
             for (int32 w = 0; w < LANES; w++) {
                 v.x[w] = integrators[w].step(v.x[w], now.x[w]);
             }
-            store_four(membrane + int64(t) * plane, lanes, v);
+            store_floats(membrane + int64(t) * plane, lanes, v);
         }
     }
-    store_four(final_state, lanes, v);
+    store_floats(final_state, lanes, v);
 }

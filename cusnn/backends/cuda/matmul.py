@@ -34,8 +34,8 @@ def spike_matmul(spikes, weights, product):
 
 
 def spike_matmul_backward(grad_product, spikes, weights, grad_weights, grad_spikes):
-    rows, n = spikes.shape
-    m = grad_product.shape[1]
+    rows, m = grad_product.shape
+    n = len(weights)
     arrays = (grad_product, spikes, weights, grad_weights, grad_spikes)
     if grad_weights is not None:
         block, tiles = _sum_tiles(n, m)
