@@ -43,6 +43,7 @@ _MODULES = (
     "plots",
     "simulation",
     "surrogates",
+    "training",
     "validation",
 )
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -312,6 +312,9 @@ def test_sums_of_the_response(neuron):
     first, square = response_sums(neuron, 1.0)
     assert first == pytest.approx(np.sum(response), rel=1e-4)
     assert square == pytest.approx(np.sum(np.square(response)), rel=1e-4)
+    first, square = response_sums(neuron, 1.0, 7)
+    assert first == pytest.approx(np.sum(response[:7]), rel=1e-6)
+    assert square == pytest.approx(np.sum(np.square(response[:7])), rel=1e-6)
 
 
 @pytest.mark.parametrize("neuron", [None, LIF(tau_mem=20.0), CubaLIF(tau_mem=20.0, tau_syn=5.0)])
@@ -325,6 +328,13 @@ def test_fresh_layers_neither_fall_silent_nor_saturate(neuron, inputs, rate):
     assert (fired.mean(axis=0) > 0.95).mean() < 0.05
     silent = SpikingDense(inputs, 100, neuron, input_rate=rate, seed=2, xi=8.0)
     assert silent.forward(spikes(100, 2, inputs, rate=rate)).counts.mean() / 100 < 0.001
+
+
+@pytest.mark.parametrize("steps", [4, 10, 25])
+def test_fresh_layers_of_few_steps(steps):
+    layer = SpikingDense(200, 100, input_rate=0.1, steps=steps)
+    given = spikes(steps, 20, 200, rate=0.1)
+    assert 0.01 < layer.forward(given).counts.mean() / steps < 0.2
 
 
 @pytest.mark.parametrize("inputs", [64, 784])

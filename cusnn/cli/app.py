@@ -12,8 +12,8 @@ from cusnn.cli.errors import Group
 app = typer.Typer(
     name="cusnn",
     cls=Group,
-    help="Spiking neural networks: simulate and validate published models, see what this "
-    "machine offers.",
+    help="Spiking neural networks: simulate and validate published models, train on data, see "
+    "what this machine offers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,8 +22,12 @@ models_app = typer.Typer(help="Simulate a published network.", no_args_is_help=T
 validate_app = typer.Typer(
     help="Hold a published network's activity against a reference.", no_args_is_help=True
 )
+train_app = typer.Typer(
+    help="Train a network by surrogate gradients, evaluate a trained one.", no_args_is_help=True
+)
 app.add_typer(models_app, name="run")
 app.add_typer(validate_app, name="validate")
+app.add_typer(train_app, name="train")
 
 Debug = Annotated[
     bool, typer.Option("--debug", envvar="CUSNN_DEBUG", help="Show tracebacks of errors.")

@@ -17,11 +17,13 @@ from cusnn.training.losses import (
 )
 from cusnn.training.optimizers import SGD, Adam, Constant, Cosine
 from cusnn.training.readout import Readout
+from cusnn.training.recipes import RECIPES, Recipe
 from cusnn.training.recurrent import SpikingRecurrent
 from cusnn.training.sequential import Sequential
 from cusnn.training.trainer import Epoch, Evaluation, LayerWarning, Trainer
 
 __all__ = [
+    "RECIPES",
     "SGD",
     "Activity",
     "Adam",
@@ -36,6 +38,7 @@ __all__ = [
     "LowerRate",
     "MSECount",
     "Readout",
+    "Recipe",
     "Sequential",
     "SpikingDense",
     "SpikingRecurrent",

@@ -30,6 +30,8 @@ class SpikingDense(Layer):
             by it (``cusnn.training.initial``). Of values, the root of their mean square.
         static_input: the input is values that stay the same over all steps.
         xi: distance of the threshold from rest in standard deviations of the initial membrane.
+        steps: T that is expected, by which they are scaled too; None where it is long beside the
+            time constants.
         seed: of the initial weights, 0 or more.
         name: in messages, parameters and files.
 
@@ -53,6 +55,7 @@ class SpikingDense(Layer):
         input_rate: float = EXPECTED_RATE,
         static_input: bool = False,
         xi: float = 1.0,
+        steps: int | None = None,
         seed: int = 0,
         name: str | None = None,
     ):
@@ -69,6 +72,7 @@ class SpikingDense(Layer):
             input_rate=input_rate,
             static_input=static_input,
             xi=xi,
+            steps=steps,
             seed=seed,
             name=name,
         )

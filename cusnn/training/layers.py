@@ -28,6 +28,7 @@ from cusnn.ops.spikes import spike_pack, spike_unpack
 from cusnn.surrogates import Surrogate
 from cusnn.training import initial
 from cusnn.training.dynamics import Dynamics
+from cusnn.training.products import product, product_over_rows
 
 EXPECTED_RATE = 0.1
 DTYPES = ("uint8", "uint32", "float32")
@@ -119,6 +120,7 @@ class Layer:
         input_rate: float,
         static_input: bool,
         xi: float,
+        steps: int | None,
         seed: int,
         name: str | None,
     ):
@@ -138,6 +140,7 @@ class Layer:
         self.bias, self.learn, self.per_neuron = bool(bias), tuple(learn), bool(per_neuron)
         self.dt, self.surrogate, self.detach_reset = float(dt), surrogate, bool(detach_reset)
         self.input_rate, self.static_input, self.xi = float(input_rate), bool(static_input), xi
+        self.steps = None if steps is None else _count(owner, "steps", steps)
         self.seed, self.name, self.backend = int(seed), name, None
         self.dynamics = Dynamics(neuron, self.dt, self.learn, self.per_neuron, self.size)
         self.parameters = self._initial(neuron)
@@ -152,8 +155,13 @@ class Layer:
         return {**found, **self.dynamics.initial()}
 
     def _deviation(self, neuron) -> float:
-        options = {"xi": self.xi, "static": self.static_input}
-        return initial.width(neuron, self.dt, self.inputs, self.input_rate, **options)
+        return initial.width(
+            neuron, self.dt, self.inputs, self.input_rate, static=self.static_input, **self._scale
+        )
+
+    @property
+    def _scale(self) -> dict:
+        return {"xi": self.xi, "steps": self.steps}
 
     @property
     def neuron(self):
@@ -163,7 +171,7 @@ class Layer:
     def describe(self) -> dict:
         """What ``cusnn.training.files`` makes the layer from again, for JSON."""
         names = ("inputs", "size", "name", "bias", "per_neuron", "dt", "detach_reset")
-        names += ("input_rate", "static_input", "xi", "seed")
+        names += ("input_rate", "static_input", "xi", "steps", "seed")
         found = {name: getattr(self, name) for name in names}
         return {**found, "learn": list(self.learn)}
 
@@ -185,16 +193,16 @@ class Layer:
     def _product(self, given: _Given):
         """Input to the neurons: float32 [T, B, M], or [B, M] where it is the same in all steps."""
         weights, bias = self.parameters["weights"], self.parameters.get("bias")
-        if not given.spiking:
-            product = given.values @ weights
-        elif self.size < NARROW:
-            product = given.numbers(self.inputs, self.backend) @ weights
-        else:
+        if given.spiking and self.size >= NARROW:
             spikes = given.dense(self.inputs, self.backend)
-            product = spike_matmul(spikes, weights, backend=self.backend)
+            found = spike_matmul(spikes, weights, backend=self.backend)
+        else:
+            values = given.numbers(self.inputs, self.backend)
+            found = product(values.reshape(-1, self.inputs), weights)
+            found = found.reshape(*values.shape[:-1], self.size)
         if bias is not None:
-            product += bias
-        return product
+            found += bias
+        return found
 
     def _product_back(self, grad, given: _Given, wanted: bool):
         """Gradients of weights and bias; that of the inputs is returned if wanted."""
@@ -209,8 +217,9 @@ class Layer:
             return found.spikes
         values = given.numbers(self.inputs, self.backend)
         grad_rows = grad.reshape(-1, self.size)
-        self.gradients["weights"][...] = values.reshape(-1, self.inputs).T @ grad_rows
-        return (grad_rows @ weights.T).reshape(values.shape) if wanted else None
+        rows = values.reshape(-1, self.inputs)
+        self.gradients["weights"][...] = product_over_rows(rows, grad_rows)
+        return product(grad_rows, weights.T).reshape(values.shape) if wanted else None
 
     def _learned_back(self, neuron, by_coefficient) -> None:
         if self.learn:

@@ -16,8 +16,8 @@ class Readout(Layer):
     Args:
         inputs, size: N and M.
         neuron: ``LI``; None for 20 ms and a voltage that jumps by the weights.
-        bias, learn, per_neuron, dt, input_rate, xi, seed, name: as in ``SpikingDense``; "decay"
-            can be learned.
+        bias, learn, per_neuron, dt, input_rate, static_input, xi, steps, seed, name: as in
+            ``SpikingDense``; "decay" can be learned.
 
     Raises:
         ValueError, TypeError: as ``SpikingDense``.
@@ -38,6 +38,7 @@ class Readout(Layer):
         input_rate: float = EXPECTED_RATE,
         static_input: bool = False,
         xi: float = 1.0,
+        steps: int | None = None,
         seed: int = 0,
         name: str | None = None,
     ):
@@ -54,6 +55,7 @@ class Readout(Layer):
             input_rate=input_rate,
             static_input=static_input,
             xi=xi,
+            steps=steps,
             seed=seed,
             name=name,
         )

@@ -26,7 +26,7 @@ class SpikingRecurrent(Layer):
 
     Args:
         inputs, size, neuron, bias, learn, per_neuron, dt, surrogate, detach_reset, input_rate,
-            static_input, xi, seed, name: as in ``SpikingDense``.
+            static_input, xi, steps, seed, name: as in ``SpikingDense``.
         recurrent_rate: spikes per neuron and step that are expected.
 
     Raises:
@@ -49,6 +49,7 @@ class SpikingRecurrent(Layer):
         recurrent_rate: float = EXPECTED_RATE,
         static_input: bool = False,
         xi: float = 1.0,
+        steps: int | None = None,
         seed: int = 0,
         name: str | None = None,
     ):
@@ -71,13 +72,14 @@ class SpikingRecurrent(Layer):
             input_rate=input_rate,
             static_input=static_input,
             xi=xi,
+            steps=steps,
             seed=seed,
             name=name,
         )
 
     def _initial(self, neuron) -> dict[str, np.ndarray]:
         found = super()._initial(neuron)
-        own = initial.width(neuron, self.dt, self.size, self.recurrent_rate, xi=self.xi)
+        own = initial.width(neuron, self.dt, self.size, self.recurrent_rate, **self._scale)
         shape, deviation = (self.size, self.size), math.sqrt(FROM_ITSELF) * own
         return {"recurrent": initial.drawn(self.seed, 1, shape, deviation), **found}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 import warnings
 from dataclasses import asdict, dataclass, field
@@ -10,6 +12,7 @@ import numpy as np
 
 from cusnn.training import files
 from cusnn.training.decoders import accuracy, confusion_matrix, decode
+from cusnn.training.initial import drawn
 from cusnn.training.layers import library_of
 from cusnn.training.losses import check_finite, check_labels, rate_penalties
 from cusnn.training.optimizers import Constant
@@ -18,6 +21,8 @@ from cusnn.training.sequential import Sequential
 # A layer is called dead or saturated where so large a share of its neurons is.
 MOST_DEAD = 0.9
 SATURATED_RATE, MOST_SATURATED = 0.95, 0.9
+# The counter's second word, by which noise shares no number with weights of the same seed.
+NOISE = 1
 
 
 class LayerWarning(UserWarning):
@@ -89,6 +94,8 @@ class Trainer:
         epochs: how many in all; schedules reach over them.
         batch_size: samples per step.
         regularisers: ``LowerRate``, ``UpperRate``.
+        noise: standard deviation of what is added to values [B, N] in training, anew in every
+            epoch; it keeps small data sets from being learned by heart.
         schedule: factor of the learning rate, ``Constant`` or ``Cosine``.
         decoder: "count", "first" or "membrane"; None for what the loss needs.
         seed: of the order of samples and of random spikes, 0 to 2^32 - 1.
@@ -113,6 +120,7 @@ class Trainer:
         epochs: int = 20,
         batch_size: int = 64,
         regularisers=(),
+        noise: float = 0.0,
         schedule=Constant(),  # noqa: B008  frozen
         decoder: str | None = None,
         seed: int = 0,
@@ -123,6 +131,8 @@ class Trainer:
         for name, value in (("epochs", epochs), ("batch_size", batch_size)):
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"Trainer: {name} must be an integer of 1 or more, got {value!r}")
+        if not (math.isfinite(noise) and noise >= 0):
+            raise ValueError(f"Trainer: noise must be a number of 0 or more, got {noise!r}")
         if (loss.needs == "counts") != model.layers[-1].spiking:
             raise ValueError(
                 f"Trainer: {type(loss).__name__} needs {loss.needs}, which the last layer, "
@@ -131,6 +141,7 @@ class Trainer:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.regularisers, self.schedule = tuple(regularisers), schedule
+        self.noise = float(noise)
         self.decoder = decoder or ("count" if loss.needs == "counts" else "membrane")
         self.checkpoint, self.prefetch, self.about = checkpoint, prefetch, about or {}
         self.epoch, self.history, self._warned = 0, [], set()
@@ -168,7 +179,7 @@ class Trainer:
         watch, predicted, labels, losses = _Watch(self.model), [], [], 0.0
         with dataset.batches(self.batch_size, prefetch=self.prefetch) as batches:
             for batch in batches:
-                activities = self._forward(batch, dataset.steps)
+                activities = self._forward(_given(dataset, batch), dataset.steps)
                 value, _ = self.loss(activities[-1], self._labels(batch.labels))
                 losses += float(value) * len(batch.labels)
                 answers = decode(activities[-1], self.decoder, backend=self.model.backend)
@@ -205,8 +216,12 @@ class Trainer:
         }
         files.write(path, header, self.model, stored)
 
-    def resume(self, path) -> None:
+    def resume(self, path, about: dict | None = None) -> None:
         """Go on from a checkpoint of the same model and settings.
+
+        Args:
+            path: what ``save`` wrote, or ``fit`` with a ``checkpoint``.
+            about: if given, what the file must say about itself.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -216,12 +231,9 @@ class Trainer:
         training = header.get("training")
         if training is None:
             raise ValueError(f"resume: {path} holds a model, but no training to go on with")
-        for name, value in self._settings().items():
-            if training["settings"].get(name) != value:
-                raise ValueError(
-                    f"resume: {path} is of a training with {name} "
-                    f"{training['settings'].get(name)}, got {value}"
-                )
+        _check_same(path, training["settings"], self._settings())
+        if about is not None:
+            _check_same(path, header["about"], json.loads(json.dumps(about)))
         files.restore(path, self.model, arrays)
         self._restore_optimizer(path, training, arrays)
         self.history = [Epoch(**one) for one in training["history"]]
@@ -246,6 +258,7 @@ class Trainer:
             "optimizer": repr(self.optimizer),
             "schedule": repr(self.schedule),
             "regularisers": repr(self.regularisers),
+            "noise": self.noise,
         }
 
     def _train_epoch(self, train, held, progress) -> Epoch:
@@ -256,7 +269,9 @@ class Trainer:
             total = len(batches)
             for place, batch in enumerate(batches):
                 share = (self.epoch + place / total) / self.epochs
-                value, answers, labels = self._step(batch, train.steps, share, watch)
+                given = self._disturbed(_given(train, batch), place)
+                labels = self._labels(batch.labels)
+                value, answers = self._step(given, labels, train.steps, share, watch)
                 size = len(batch.labels)
                 losses = losses + value * size
                 right = right + (answers == labels).sum()
@@ -278,21 +293,26 @@ class Trainer:
             seconds=seconds,
         )
 
-    def _step(self, batch, steps: int, share: float, watch):
+    def _step(self, given, labels, steps: int, share: float, watch):
         """One batch forward and back, and a step of the optimizer."""
-        labels = self._labels(batch.labels)
-        activities = self._forward(batch, steps)
+        activities = self._forward(given, steps)
         value, grad = self.loss(activities[-1], labels)
         penalty, extra = rate_penalties(self.regularisers, self.model.layers, activities)
         self.model.backward(grad, extra)
         self.optimizer.step(self.model, self.schedule(share))
         watch.add(activities)
         answers = decode(activities[-1], self.decoder, backend=self.model.backend)
-        return value + penalty, answers, labels
+        return value + penalty, answers
 
-    def _forward(self, batch, steps: int):
-        given = batch.values if batch.spikes is None else batch.packed
+    def _forward(self, given, steps: int):
         return self.model.forward(library_of(self.model.values).asarray(given), steps)
+
+    def _disturbed(self, given, place: int):
+        """Values with noise that follows from (seed, epoch, batch) alone."""
+        if not self.noise or given.dtype != np.float32:
+            return given
+        stream = (self.epoch << 32) + place
+        return given + drawn(self.seed, stream, given.shape, self.noise, NOISE)
 
     def _labels(self, labels):
         check_labels(labels, self.model.layers[-1].size)
@@ -318,6 +338,23 @@ class Trainer:
             if (name, trouble.split()[0]) not in self._warned:
                 self._warned.add((name, trouble.split()[0]))
                 warnings.warn(f"layer {name!r} is {trouble}", LayerWarning, stacklevel=4)
+
+
+def _check_same(path, stored: dict, wanted: dict) -> None:
+    for name, value in wanted.items():
+        other = stored.get(name)
+        if isinstance(value, dict) and isinstance(other, dict):
+            _check_same(path, other, value)
+        elif other != value:
+            raise ValueError(
+                f"resume: {path} is of a training with {name} {other}, got {value}; give the "
+                f"settings it began with, or begin anew"
+            )
+
+
+def _given(dataset, batch):
+    """What the first layer takes of a batch."""
+    return batch.values if getattr(dataset, "encoding", None) == "direct" else batch.packed
 
 
 @dataclass

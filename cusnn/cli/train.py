@@ -1,0 +1,304 @@
+"""``cusnn train``: one implementation, a command for each data set, and one that evaluates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cusnn.cli import learning
+from cusnn.cli.app import Debug, train_app
+from cusnn.cli.errors import one_line_errors
+from cusnn.cli.files import results_folder, write_json
+from cusnn.cli.settings import BACKENDS, backend_of
+from cusnn.cli.tables import escape
+
+RECIPE = "the recipe's"
+# Room that models, pictures and text may take, in bytes per parameter and beside.
+BYTES_PER_PARAMETER, BYTES_BESIDE = 40, 2e6
+
+Data = Annotated[Path, typer.Option(help="Folder or file with the data.", show_default=False)]
+Epochs = Annotated[int | None, typer.Option(help="Times through the data.", show_default=RECIPE)]
+Steps = Annotated[int | None, typer.Option(help="Time steps per sample.", show_default=RECIPE)]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="direct|rate|latency",
+        help="How values become input: as a current, as random spikes, as one spike each.",
+        show_default=RECIPE,
+    ),
+]
+Hidden = Annotated[
+    str | None,
+    typer.Option(metavar="N[,N...]", help="Sizes of hidden layers.", show_default=RECIPE),
+]
+Recurrent = Annotated[
+    bool | None,
+    typer.Option(
+        "--recurrent/--feedforward",
+        help="Whether hidden neurons feed one another.",
+        show_default=RECIPE,
+    ),
+]
+Surrogate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(learning.SURROGATES),
+        help="What stands for the derivative of a spike.",
+        show_default=RECIPE,
+    ),
+]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(learning.LOSSES),
+        help="Cross-entropy of the highest membranes of a readout, or of spike counts; or mean "
+        "squared error of counts.",
+        show_default=RECIPE,
+    ),
+]
+Learn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="decay,threshold", help="What hidden neurons learn too.", show_default="nothing"
+    ),
+]
+Batch = Annotated[int | None, typer.Option(help="Samples per step.", show_default=RECIPE)]
+Rate = Annotated[float | None, typer.Option(help="Learning rate.", show_default=RECIPE)]
+Noise = Annotated[
+    float | None,
+    typer.Option(help="Deviation of noise on direct values in training.", show_default=RECIPE),
+]
+Validation = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of the training data to hold out and evaluate on in place of the test data; "
+        "for choosing settings.",
+        show_default="none",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Of weights, order and random spikes; 0 to 2**32 - 1.")]
+Backend = Annotated[
+    str, typer.Option(metavar="|".join(BACKENDS), help="What computes; auto is numba.")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder for the results; runs/train-NAME if not given.")
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on from the last epoch that is in the folder of results."),
+]
+
+
+@train_app.command("digits")
+def digits(
+    epochs: Epochs = None,
+    steps: Steps = None,
+    encoding: Encoding = None,
+    hidden: Hidden = None,
+    recurrent: Recurrent = None,
+    surrogate: Surrogate = None,
+    loss: Loss = None,
+    learn: Learn = None,
+    batch: Batch = None,
+    rate: Rate = None,
+    noise: Noise = None,
+    validation: Validation = None,
+    seed: Seed = 1,
+    backend: Backend = "auto",
+    out: Out = None,
+    resume: Resume = False,
+    debug: Debug = False,
+) -> None:
+    """Train on scikit-learn's handwritten digits (needs the extra "train").
+
+    Writes model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json.
+    """
+    changes = _changes(
+        epochs, steps, encoding, hidden, recurrent, surrogate, loss, learn, batch, rate, noise
+    )
+    _command(debug, "digits", None, changes, validation, seed, backend, out, resume)
+
+
+@train_app.command("mnist")
+def mnist(
+    data: Data,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    encoding: Encoding = None,
+    hidden: Hidden = None,
+    recurrent: Recurrent = None,
+    surrogate: Surrogate = None,
+    loss: Loss = None,
+    learn: Learn = None,
+    batch: Batch = None,
+    rate: Rate = None,
+    noise: Noise = None,
+    validation: Validation = None,
+    seed: Seed = 1,
+    backend: Backend = "auto",
+    out: Out = None,
+    resume: Resume = False,
+    debug: Debug = False,
+) -> None:
+    """Train on MNIST, or data of its format, from a folder with the four IDX files.
+
+    Writes model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json.
+    """
+    changes = _changes(
+        epochs, steps, encoding, hidden, recurrent, surrogate, loss, learn, batch, rate, noise
+    )
+    _command(debug, "mnist", data, changes, validation, seed, backend, out, resume)
+
+
+@train_app.command("shd")
+def shd(
+    data: Data,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    hidden: Hidden = None,
+    recurrent: Recurrent = None,
+    surrogate: Surrogate = None,
+    loss: Loss = None,
+    learn: Learn = None,
+    batch: Batch = None,
+    rate: Rate = None,
+    validation: Validation = None,
+    seed: Seed = 1,
+    backend: Backend = "auto",
+    out: Out = None,
+    resume: Resume = False,
+    debug: Debug = False,
+) -> None:
+    """Train on the Spiking Heidelberg Digits, from a folder with shd_train.h5 and shd_test.h5.
+
+    Writes model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json.
+    """
+    changes = _changes(
+        epochs, steps, None, hidden, recurrent, surrogate, loss, learn, batch, rate, None
+    )
+    _command(debug, "shd", data, changes, validation, seed, backend, out, resume)
+
+
+@train_app.command("nmnist")
+def nmnist(
+    data: Data,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    hidden: Hidden = None,
+    recurrent: Recurrent = None,
+    surrogate: Surrogate = None,
+    loss: Loss = None,
+    learn: Learn = None,
+    batch: Batch = None,
+    rate: Rate = None,
+    validation: Validation = None,
+    seed: Seed = 1,
+    backend: Backend = "auto",
+    out: Out = None,
+    resume: Resume = False,
+    debug: Debug = False,
+) -> None:
+    """Train on N-MNIST, from a folder with the folders Train and Test.
+
+    Writes model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json.
+    """
+    changes = _changes(
+        epochs, steps, None, hidden, recurrent, surrogate, loss, learn, batch, rate, None
+    )
+    _command(debug, "nmnist", data, changes, validation, seed, backend, out, resume)
+
+
+@train_app.command("evaluate")
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="File of a trained model.", show_default=False)],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder or file with the data.", show_default="that of the training"),
+    ] = None,
+    backend: Backend = "auto",
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; none if not given.")] = (
+        None
+    ),
+    debug: Debug = False,
+) -> None:
+    """Evaluate a trained model on the test data of its training.
+
+    With --out writes confusion_matrix.png and evaluation.json.
+    """
+    with one_line_errors(debug):
+        console = Console(emoji=False)
+        evaluation = learning.evaluated(console, model, data, backend_of(backend.lower()))
+        if out is not None:
+            with results_folder(out, BYTES_BESIDE):
+                write_json(out / "evaluation.json", evaluation.figures)
+                written = ["evaluation.json"]
+                if evaluation.write_confusion(console, out):
+                    written.append("confusion_matrix.png")
+            console.print(f"wrote {', '.join(written)} to {escape(out)}", soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a training is to be, checked by ``learning``.
+
+    Attributes:
+        name: key of the recipes.
+        data: path of the data, or None.
+        changes: what differs from the recipe, by its field.
+        validation: share of the training data to hold out, or None.
+        resume: go on from ``out``'s checkpoint.
+    """
+
+    name: str
+    data: Path | None
+    changes: dict
+    validation: float | None
+    seed: int
+    backend: str
+    out: Path
+    resume: bool
+
+
+def _changes(
+    epochs, steps, encoding, hidden, recurrent, surrogate, loss, learn, batch, rate, noise
+) -> dict:
+    """Options by the recipe's names; None where one was not given."""
+    return {
+        "epochs": epochs,
+        "steps": steps,
+        "encoding": encoding,
+        "hidden": hidden,
+        "recurrent": recurrent,
+        "surrogate": surrogate,
+        "loss": loss,
+        "learn": learn,
+        "batch_size": batch,
+        "rate": rate,
+        "noise": noise,
+    }
+
+
+def _command(debug, name, data, changes, validation, seed, backend, out, resume) -> None:
+    """Recipe, training, files, and the exit code."""
+    with one_line_errors(debug):
+        order = Order(
+            name=name,
+            data=data,
+            changes=changes,
+            validation=validation,
+            seed=seed,
+            backend=backend_of(backend.lower()),
+            out=out or Path("runs") / f"train-{name}",
+            resume=resume,
+        )
+        console = Console(emoji=False)
+        training = learning.prepared(console, order)
+        needed = BYTES_BESIDE + BYTES_PER_PARAMETER * training.model.values.size
+        with results_folder(order.out, needed):
+            code = training.run(console)
+    if code:
+        raise typer.Exit(code)
