@@ -6,7 +6,11 @@ Each number is added by itself and in order; that several lie in one register ch
 import numba
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
+
+# For functions that only compiled functions call: no door for Python is compiled.
+inner = numba.njit(cache=True, nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 LANES = 8
 WIDTHS = (32, 64)  # columns whose sums are kept in registers together
@@ -30,6 +34,27 @@ def lowest_one(typing_context, word):
         return builder.cttz(arguments[0], ir.IntType(1)(1))
 
     return word(word), generate
+
+
+@intrinsic
+def copy_row(typing_context, source, place, target, where, count):
+    """Copy ``count`` numbers from flat ``source[place]`` to flat ``target[where]``.
+
+    Sums of integers as indices keep LLVM from making vectors of a loop, since they may be
+    negative; slices would count their users.
+    """
+
+    def generate(context, builder, signature, arguments):
+        one, other = signature.args[0], signature.args[2]
+        source, place, target, where, count = arguments
+        from_data = builder.gep(context.make_array(one)(context, builder, source).data, [place])
+        to_data = builder.gep(context.make_array(other)(context, builder, target).data, [where])
+        size = context.get_abi_sizeof(context.get_data_type(one.dtype))
+        cgutils.raw_memcpy(builder, to_data, from_data, count, size)
+        return context.get_dummy_value()
+
+    size = types.intp
+    return types.void(source, size, target, size, size), generate
 
 
 def vectors(context, builder, array_type, array, place, count):
@@ -94,7 +119,7 @@ def _adder(width):
 _add_32, _add_64 = (_adder(width) for width in WIDTHS)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def add_rows(width, total, place, terms, offset, stride, chosen, begin, end):
     """Add rows ``chosen[begin:end]`` of flat ``terms`` to ``width`` numbers of flat ``total``.
 

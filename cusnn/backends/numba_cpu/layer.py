@@ -8,7 +8,7 @@ gradients of currents stay in cache too and are added, by neuron, to its gradien
 import numba
 import numpy as np
 
-from cusnn.backends.numba_cpu.chosen_rows import add_rows
+from cusnn.backends.numba_cpu.chosen_rows import add_rows, copy_row, inner
 from cusnn.backends.numba_cpu.layer_lists import CHUNK, fired_by_neuron, fired_by_row
 from cusnn.backends.numba_cpu.neuron import (
     HARD,
@@ -24,7 +24,7 @@ from cusnn.backends.numba_cpu.spikes import spike_unpack
 from cusnn.backends.numba_cpu.surrogates import KINDS, derivative_block
 
 SAMPLES = 16  # of a piece of work forward
-TOGETHER = 4  # samples that go back together
+TOGETHER = 16  # samples whose neurons move together
 ROWS = 256  # of gradients that are added to weights together: they fit in cache
 MOST_LISTED = 2**24  # entries of lists at a time
 MOST_NUMBERS = 2**23  # of a dense product at a time
@@ -234,71 +234,72 @@ def _dense_grad_weights(words, grad_current, grad_weights):
 
 
 def _tile_table(table, m, width):
-    """Coefficients by tile, sample and column; numbers stay numbers."""
-    if not isinstance(table[0], np.ndarray):
-        return table
+    """Coefficients by tile, sample and column: of one number for all, too, so that one program
+    does for both."""
     tiles = -(-m // width)
-    wide = (np.pad(row, (0, tiles * width - m), mode="edge") for row in table)
+    rows = (np.broadcast_to(row, m) for row in table)
+    wide = (np.pad(row, (0, tiles * width - m), mode="edge") for row in rows)
     return tuple(
-        np.repeat(row.reshape(tiles, 1, width), SAMPLES, axis=1).reshape(-1) for row in wide
+        np.repeat(row.reshape(tiles, 1, width), TOGETHER, axis=1).reshape(-1) for row in wide
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def copy_tile(matrix, left, right, width, out):
-    """Columns of [R, M] as rows of ``width``, what is past the last column 0."""
-    for row in range(matrix.shape[0]):
-        for j in range(right - left):
-            out[row * width + j] = matrix[row, left + j]
-        for j in range(right - left, width):
-            out[row * width + j] = ZERO
+    """Columns of [R, M] as rows of ``width``; what is past the last column stays as it is."""
+    rows, columns = matrix.shape
+    flat = matrix.reshape(matrix.size)
+    for row in range(rows):
+        copy_row(flat, row * columns + left, out, row * width, right - left)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def copy_tile_back(tile, left, right, width, matrix):
-    for row in range(matrix.shape[0]):
-        for j in range(right - left):
-            matrix[row, left + j] = tile[row * width + j]
+    rows, columns = matrix.shape
+    flat = matrix.reshape(matrix.size)
+    for row in range(rows):
+        copy_row(tile, row * width, flat, row * columns + left, right - left)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _load(rows, first, last, left, right, width, out):
     """Rows [S, B, M] of samples and columns, flat for each s."""
-    for s in range(rows.shape[0]):
+    count, batch, m = rows.shape
+    flat, out = rows.reshape(rows.size), out.reshape(out.size)
+    size = out.size // max(1, count)
+    for s in range(count):
         for b in range(first, last):
-            for j in range(right - left):
-                out[s, (b - first) * width + j] = rows[s, b, left + j]
-            for j in range(right - left, width):
-                out[s, (b - first) * width + j] = ZERO
+            place = s * size + (b - first) * width
+            copy_row(flat, (s * batch + b) * m + left, out, place, right - left)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _store(rows, first, last, left, right, width, out):
-    for s in range(out.shape[0]):
+    count, batch, m = out.shape
+    flat, rows = out.reshape(out.size), rows.reshape(rows.size)
+    size = rows.size // max(1, count)
+    for s in range(count):
         for b in range(first, last):
-            for j in range(right - left):
-                out[s, b, left + j] = rows[s, (b - first) * width + j]
+            place = s * size + (b - first) * width
+            copy_row(rows, place, flat, (s * batch + b) * m + left, right - left)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _arrive(
     starts, chosen, tile, start, given, place, t, length, first, last, left, right, width, out
 ):
     """Currents of a segment, by step and sample, from out[place] on: given, or added up."""
     samples = last - first
-    batch = given.shape[1]
-    if given.shape[0] > 0:
+    steps, batch, m = given.shape
+    if steps > 0:
+        flat = given.reshape(given.size)
         for k in range(length):
             for b in range(first, last):
                 row = place + (k * samples + b - first) * width
-                for j in range(right - left):
-                    out[row + j] = given[t + k, b, left + j]
-                for j in range(right - left, width):
-                    out[row + j] = ZERO
+                copy_row(flat, ((t + k) * batch + b) * m + left, out, row, right - left)
         return
     for k in range(length * samples):
-        for j in range(width):
-            out[place + k * width + j] = start[j]
+        copy_row(start, 0, out, place + k * width, width)
     chunks = -(-(tile.size // width) // CHUNK)
     for chunk in range(chunks):
         for k in range(length):
@@ -346,7 +347,7 @@ def _forward(
             packed,
             checkpoints,
             currents,
-            _block_table(table, tile * SAMPLES * width, (tile + 1) * SAMPLES * width),
+            _block_table(table, tile * TOGETHER * width, (tile + 1) * TOGETHER * width),
             keep,
             rest,
             interval,
@@ -355,7 +356,7 @@ def _forward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _forward_tile(
     starts,
     chosen,
@@ -376,21 +377,26 @@ def _forward_tile(
     where,
 ):
     first, last, left, right = where
-    steps = max(spikes.shape[0], packed.shape[0], currents.shape[0])
+    batch, m = state.shape[1:]
+    flat_spikes, flat_currents = spikes.reshape(spikes.size), currents.reshape(currents.size)
     size = (last - first) * width
     steps = (starts.size - 1) // max(1, state.shape[1] * -(-weights.shape[0] // CHUNK))
     if given.shape[0] > 0:
         steps = given.shape[0]
-    tile = np.empty(weights.shape[0] * width if given.shape[0] == 0 else 0, np.float32)
+    tile = np.zeros(weights.shape[0] * width if given.shape[0] == 0 else 0, np.float32)
     if given.shape[0] == 0:
         copy_tile(weights, left, right, width, tile)
     start = np.zeros(width, np.float32)
-    start[: right - left] = bias[left:right]
-    now = np.empty((state.shape[0], size), np.float32)
-    _load(state, first, last, left, right, width, now)
-    arriving = np.empty(interval * size, np.float32)
-    v_pre = np.empty(size, np.float32)
-    spiked = np.empty(size, np.uint8)
+    for j in range(right - left):
+        start[j] = bias[left + j]
+    sets = -(-(last - first) // TOGETHER)
+    now = np.zeros((sets, state.shape[0], TOGETHER * width), np.float32)
+    for s in range(sets):
+        one, other = first + s * TOGETHER, min(last, first + (s + 1) * TOGETHER)
+        _load(state, one, other, left, right, width, now[s])
+    arriving = np.zeros(interval * size, np.float32)
+    v_pre = np.empty(TOGETHER * width, np.float32)
+    spiked = np.empty(TOGETHER * width, np.uint8)
     for t in range(0, steps, interval):
         length = min(interval, steps - t)
         _arrive(
@@ -409,22 +415,26 @@ def _forward_tile(
             width,
             arriving,
         )
-        if checkpoints.shape[0] > 0:
-            _store(now, first, last, left, right, width, checkpoints[t // interval])
-        for k in range(length):
-            current = arriving[k * size : (k + 1) * size]
-            _step(current, now, v_pre, spiked, table, keep, rest)
-            for b in range(first, last):
-                row = (b - first) * width
-                if spikes.shape[0] > 0:
-                    for j in range(right - left):
-                        spikes[t + k, b, left + j] = spiked[row + j]
-                if packed.shape[0] > 0:
-                    pack(spiked[row : row + right - left], packed[t + k, b, left // 32 :])
-                if currents.shape[0] > 0:
-                    for j in range(right - left):
-                        currents[t + k, b, left + j] = current[row + j]
-    _store(now, first, last, left, right, width, final_state)
+        for s in range(sets):
+            one, other = first + s * TOGETHER, min(last, first + (s + 1) * TOGETHER)
+            if checkpoints.shape[0] > 0:
+                _store(now[s], one, other, left, right, width, checkpoints[t // interval])
+            for k in range(length):
+                place = k * size + (one - first) * width
+                current = arriving[place : place + (other - one) * width]
+                _step(current, now[s], v_pre, spiked, table, keep, rest)
+                for b in range(one, other):
+                    row = (b - one) * width
+                    out = ((t + k) * batch + b) * m + left
+                    if spikes.shape[0] > 0:
+                        copy_row(spiked, row, flat_spikes, out, right - left)
+                    if packed.shape[0] > 0:
+                        pack(spiked[row : row + right - left], packed[t + k, b, left // 32 :])
+                    if currents.shape[0] > 0:
+                        copy_row(arriving, place + row, flat_currents, out, right - left)
+    for s in range(sets):
+        one, other = first + s * TOGETHER, min(last, first + (s + 1) * TOGETHER)
+        _store(now[s], one, other, left, right, width, final_state)
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
@@ -472,7 +482,7 @@ def _backward(
             grad_current,
             grad_state,
             grad_coefficients,
-            _block_table(table, tile * SAMPLES * width, (tile + 1) * SAMPLES * width),
+            _block_table(table, tile * TOGETHER * width, (tile + 1) * TOGETHER * width),
             keep,
             rest,
             interval,
@@ -487,7 +497,7 @@ def _backward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _backward_tile(
     starts,
     chosen,
@@ -516,18 +526,21 @@ def _backward_tile(
     left,
     right,
 ):
-    steps, batch, _ = grad_spikes.shape
+    steps, batch, m = grad_spikes.shape
+    flat_grad = grad_spikes.reshape(grad_spikes.size)
+    flat_out = grad_current.reshape(grad_current.size)
     n = weights.shape[0]
     sets = -(-batch // TOGETHER)
     rows = grad_state.shape[0]
     size = TOGETHER * width
-    tile = np.empty(n * width if given.shape[0] == 0 else 0, np.float32)
+    tile = np.zeros(n * width if given.shape[0] == 0 else 0, np.float32)
     if given.shape[0] == 0:
         copy_tile(weights, left, right, width, tile)
-    grad_tile = np.empty(grad_weights.shape[0] * width, np.float32)
+    grad_tile = np.zeros(grad_weights.shape[0] * width, np.float32)
     copy_tile(grad_weights, left, right, width, grad_tile)
     start = np.zeros(width, np.float32)
-    start[: right - left] = bias[left:right]
+    for j in range(right - left):
+        start[j] = bias[left + j]
     grad = np.zeros((sets, rows, size), np.float32)
     sums = np.zeros((sets, grad_coefficients.shape[0], size), np.float32)
     for s in range(sets):
@@ -536,10 +549,15 @@ def _backward_tile(
         _load(grad_coefficients, first, last, left, right, width, sums[s])
     bias_sum = np.zeros(width, np.float32)
     if grad_bias.size > 0:
-        bias_sum[: right - left] = grad_bias[left:right]
+        for j in range(right - left):
+            bias_sum[j] = grad_bias[left + j]
     span = max(interval, group)
-    arriving = np.empty(span * batch * width, np.float32)
-    states = np.empty((interval + 1, rows, size), np.float32)
+    every = np.empty(span * batch, np.int32)
+    for k in range(span):
+        for b in range(batch):
+            every[(span - 1 - k) * batch + b] = k * batch + b
+    arriving = np.zeros(span * batch * width, np.float32)
+    states = np.zeros((interval + 1, rows, size), np.float32)
     v_pre = np.empty((interval, size), np.float32)
     spiked = np.empty(size, np.uint8)
     derivative = np.empty(size, np.float32)
@@ -582,13 +600,14 @@ def _backward_tile(
                     here = place + (k * batch + first) * width
                     current = arriving[here : here + count]
                     for b in range(first, last):
-                        for j in range(right - left):
-                            to_spikes[(b - first) * width + j] = grad_spikes[t + k, b, left + j]
+                        row = ((t + k) * batch + b) * m + left
+                        copy_row(flat_grad, row, to_spikes, (b - first) * width, right - left)
                     part = derivative[:count]
                     _distance(v_pre[k], table[4], part)
                     derivative_block(kind, surrogate, part, part)
                     if sums.shape[1] > 0:
-                        before[:count] = current
+                        for j in range(count):
+                            before[j] = current[j]
                     _step_back(
                         current,
                         grad[s],
@@ -619,17 +638,16 @@ def _backward_tile(
                         turned_starts[base + i],
                         turned_starts[base + i + 1],
                     )
-        for k in range(stop - begin - 1, -1, -1):
-            for b in range(batch):
-                row = (k * batch + b) * width
-                for j in range(width):
-                    bias_sum[j] += arriving[row + j]
-                if grad_current.shape[0] > 0:
-                    for j in range(right - left):
-                        grad_current[begin + k, b, left + j] = arriving[row + j]
+        rows_here = (stop - begin) * batch
+        add_rows(width, bias_sum, 0, arriving, 0, width, every, every.size - rows_here, every.size)
+        if grad_current.shape[0] > 0:
+            for row in range(rows_here):
+                out = (begin * batch + row) * m + left
+                copy_row(arriving, row * width, flat_out, out, right - left)
     copy_tile_back(grad_tile, left, right, width, grad_weights)
     if grad_bias.size > 0:
-        grad_bias[left:right] = bias_sum[: right - left]
+        for j in range(right - left):
+            grad_bias[left + j] = bias_sum[j]
     for s in range(sets):
         first, last = s * TOGETHER, min(batch, (s + 1) * TOGETHER)
         _store(grad[s], first, last, left, right, width, grad_state)

@@ -3,13 +3,13 @@
 import numba
 import numpy as np
 
-from cusnn.backends.numba_cpu.chosen_rows import count_ones, lowest_one
+from cusnn.backends.numba_cpu.chosen_rows import count_ones, inner, lowest_one
 
 CHUNK = 1024  # inputs of one list of a row
 WORDS = CHUNK // 32
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _word(packed, row, word, n):
     """A word without bits past the last of n neurons."""
     bits = packed[row, word]

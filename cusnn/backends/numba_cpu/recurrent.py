@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from cusnn.backends.numba_cpu.chosen_rows import add_rows
+from cusnn.backends.numba_cpu.chosen_rows import add_rows, inner
 from cusnn.backends.numba_cpu.layer import ROWS, copy_tile, copy_tile_back, tile_width
 from cusnn.backends.numba_cpu.layer_lists import fired_by_neuron
 from cusnn.backends.numba_cpu.neuron import (
@@ -113,7 +113,7 @@ def _padded(weights):
     return wide.reshape(-1), wide.shape[1]
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _arrive(current, weights, row, fired, count, total):
     """Input and the rows of the ``count`` neurons that fired before, in ``total`` [row]."""
     for j in range(current.size):
@@ -157,7 +157,7 @@ def _forward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _forward_sample(
     current,
     weights,
@@ -244,13 +244,13 @@ def _backward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _unpack(words, n, spikes):
     for j in range(n):
         spikes[j] = (words[j // 32] >> np.uint32(j % 32)) & np.uint32(1)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _backward_samples(
     current,
     weights,
@@ -364,7 +364,7 @@ def _grad_weights(starts, chosen, grad_rows, grad_weights, group, width):
     for tile in numba.prange(-(-m // width)):
         left, right = tile * width, min(m, tile * width + width)
         total = np.zeros(n * width, np.float32)
-        terms = np.empty(group * width, np.float32)
+        terms = np.zeros(group * width, np.float32)
         for g in range(groups - 1, -1, -1):
             copy_tile(grad_rows[g * group : (g + 1) * group], left, right, width, terms)
             base = g * (n + 1)
