@@ -250,6 +250,25 @@ def test_gradient_in_place(backend, neuron):
     assert same_bits(backend.numpy(found.state), expected.state)
 
 
+@pytest.mark.parametrize("name", ["LIF soft", "CubaLIF"])
+def test_arrays_larger_than_a_cache(name):
+    """Whose rows begin anywhere in a vector; blocks are several, the last of another length."""
+    neuron = NEURONS[name]
+    rng = np.random.default_rng(5)
+    current = rng.normal(0.5, 1.0, (35, 1, 66_001)).astype(np.float32)
+    state = cusnn.initial_state(neuron, current.shape[1:])
+    grad_spikes = rng.normal(0, 1, current.shape).astype(np.float32)
+    found = {}
+    for backend in ("numpy", "numba"):
+        options = {"backend": backend, "spikes_dtype": "float32", "checkpoints": True}
+        run = cusnn.neuron_forward(current, state, neuron, **options)
+        back = cusnn.neuron_backward(current, run.checkpoints, grad_spikes, neuron, backend=backend)
+        found[backend] = run.spikes, run.final_state, run.checkpoints, back.current, back.state
+    assert found["numpy"][0].any()
+    for one, other in zip(found["numpy"], found["numba"], strict=True):
+        assert same_bits(one, other)
+
+
 # ------------------------------------------------------------------ what is not finite
 
 

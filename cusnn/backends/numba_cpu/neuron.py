@@ -7,10 +7,11 @@ block is long enough that calling them costs nothing beside.
 
 import numba
 import numpy as np
-from numba.extending import overload
 
-from cusnn.backends.numba_cpu import conventions, neuron_adaptive, neuron_models
-from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, pack
+from cusnn.backends.numba_cpu import conventions, neuron_adaptive, neuron_models, neuron_plain
+from cusnn.backends.numba_cpu.neuron_blocks import block_length, copy, copy_back, copy_row, pack
+from cusnn.backends.numba_cpu.neuron_tables import at as _at
+from cusnn.backends.numba_cpu.neuron_tables import block_table as _block_table
 from cusnn.backends.numba_cpu.surrogates import KINDS, derivative_block
 
 BLOCK = 1024
@@ -43,6 +44,12 @@ def neuron_forward(
             interval,
             steps,
         )
+    elif _never_rest(coefficients, state[-1:]):
+        table, keep, _ = _numbers(coefficients)
+        if coefficients.values.shape[1] == 1 and packed.shape[0] == 0:
+            arrays = tuple(map(_side_by_side, arrays))
+        block = block_length(arrays[1].shape[-1])
+        neuron_plain.forward(*arrays, table, keep, interval, steps, block)
     else:
         _forward(*arrays, *_numbers(coefficients), interval, steps)
 
@@ -60,13 +67,25 @@ def neuron_backward(
     surrogate,
     detach_reset,
 ):
+    way = (KINDS.index(surrogate.kind), surrogate.values, bool(detach_reset))
+    if grad_coefficients is None and _never_rest(coefficients, checkpoints[:, -1]):
+        if grad_final_state is None:
+            grad_final_state = grad_state[:0]
+        arrays = (current, checkpoints, grad_spikes, grad_final_state, grad_current, grad_state)
+        if coefficients.values.shape[1] == 1:
+            arrays = tuple(map(_side_by_side, arrays))
+        table, keep, _ = _numbers(coefficients)
+        kind, values, detach = way
+        hard = coefficients.reset == HARD
+        block = block_length(grad_state.size // grad_state.shape[0])
+        neuron_plain.backward(*arrays, table, keep, interval, kind, values, hard, detach, block)
+        return
     if grad_final_state is None:
         grad_final_state = np.zeros(grad_state.shape, np.float32)
     if grad_coefficients is None:
         grad_coefficients = np.empty((0, *grad_state.shape[1:]), np.float32)
     arrays = (current, checkpoints, grad_spikes, grad_final_state)
     gradients = (grad_current, grad_state, grad_coefficients)
-    way = (KINDS.index(surrogate.kind), surrogate.values, bool(detach_reset))
     if coefficients.model in conventions.MODELS:
         conventions.backward(*arrays, *gradients, coefficients, interval, *way)
     elif coefficients.model == "ALIF":
@@ -82,6 +101,17 @@ def neuron_backward(
     else:
         numbers = _numbers(coefficients)
         _backward(*arrays, *gradients, *numbers, interval, coefficients.reset, *way)
+
+
+def _never_rest(coefficients, counters) -> bool:
+    """Whether these are LIF neurons whose counters are and stay 0."""
+    free = coefficients.model == "LIF" and coefficients.refractory_steps == 0
+    return free and counters.max(initial=ZERO) == ZERO
+
+
+def _side_by_side(array):
+    """[..., B, N] as [..., 1, B N]: samples of equal neurons are as many neurons."""
+    return array.reshape(*array.shape[:-2], 1, -1) if array.size else array
 
 
 def _numbers(coefficients):
@@ -104,43 +134,6 @@ def _numbers(coefficients):
         table = tuple(np.require(row, requirements="W") for row in table)
     keep = ZERO if coefficients.reset == HARD else ONE
     return table, keep, np.float32(coefficients.refractory_steps)
-
-
-def _at(values, j):
-    """A coefficient of neuron j: of one number for all, or of an array."""
-    return values[j] if isinstance(values, np.ndarray) else values
-
-
-@overload(_at)
-def _compiled_at(values, j):
-    if isinstance(values, numba.types.Array):
-        return lambda values, j: values[j]
-    return lambda values, j: values
-
-
-def _part(values, first, last):
-    """A coefficient of the neurons of a block."""
-    return values[first:last] if isinstance(values, np.ndarray) else values
-
-
-@overload(_part)
-def _compiled_part(values, first, last):
-    if isinstance(values, numba.types.Array):
-        return lambda values, first, last: values[first:last]
-    return lambda values, first, last: values
-
-
-@numba.njit(cache=True, nogil=True)
-def _block_table(table, first, last):
-    decay, decay_syn, gain, drive, v_threshold, amount = table
-    return (
-        _part(decay, first, last),
-        _part(decay_syn, first, last),
-        _part(gain, first, last),
-        _part(drive, first, last),
-        _part(v_threshold, first, last),
-        _part(amount, first, last),
-    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -257,8 +250,7 @@ def _forward_block(
         arriving = current[t if current.shape[0] == steps else 0, b, first:last]
         _step(arriving, now, v_pre, flags, table, keep, rest)
         if spikes.shape[0] > 0:
-            for j in range(n):
-                spikes[t, b, first + j] = flags[j]
+            copy_row(flags, spikes[t, b, first:last])
         if packed.shape[0] > 0:
             pack(flags, packed[t, b, first // 32 :])
     copy_back(now, block, final_state)
@@ -451,17 +443,16 @@ def _backward_block(
                 reset == HARD,
                 detach,
             )
-            for j in range(n):
-                total[j] += to_current[j]
-            if not static:
+            if static:
                 for j in range(n):
-                    grad_current[start + k, b, first + j] = to_current[j]
+                    total[j] += to_current[j]
+            else:
+                copy_row(to_current, grad_current[start + k, b, first:last])
             if sums.shape[0] > 0:
                 arriving = current[0 if static else start + k, b, first:last]
                 _add_terms(sums, parts, states[k], arriving, to_current, reset)
     if static:
-        for j in range(n):
-            grad_current[0, b, first + j] = total[j]
+        copy_row(total, grad_current[0, b, first:last])
     copy_back(grad, block, grad_state)
     copy_back(sums, block, grad_coefficients)
 

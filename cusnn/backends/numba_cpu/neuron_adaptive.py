@@ -7,7 +7,7 @@ each neuron, as in ``neuron_models``.
 import numba
 import numpy as np
 
-from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back
+from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, copy_row
 from cusnn.backends.numba_cpu.neuron_steps import HARD, NONE, ONE, SOFT, ZERO, cut, step_alif
 from cusnn.backends.numba_cpu.surrogates import derivative_block
 
@@ -109,14 +109,13 @@ def _backward_block(
             if sums.shape[0] > 0:
                 _add_terms(sums, parts, states[k], arriving, grad[1])
             _pass(grad[1], to_current, parts, own)
-            for j in range(n):
-                total[j] += to_current[j]
-            if not static:
+            if static:
                 for j in range(n):
-                    grad_current[start + k, b, first + j] = to_current[j]
+                    total[j] += to_current[j]
+            else:
+                copy_row(to_current, grad_current[start + k, b, first:last])
     if static:
-        for j in range(n):
-            grad_current[0, b, first + j] = total[j]
+        copy_row(total, grad_current[0, b, first:last])
     copy_back(grad, block, grad_state)
     copy_back(sums, block, grad_coefficients)
 

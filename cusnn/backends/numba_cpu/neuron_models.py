@@ -8,7 +8,7 @@ thread's cache.
 import numba
 import numpy as np
 
-from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, pack
+from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, copy_row, pack
 from cusnn.backends.numba_cpu.neuron_steps import (
     ZERO,
     step_alif,
@@ -90,8 +90,7 @@ def _forward_block(
         arriving = current[t if current.shape[0] == steps else 0, b, first:last]
         _step(model, arriving, now, flags, own, reset, rest)
         if spikes.shape[0] > 0:
-            for j in range(flags.size):
-                spikes[t, b, first + j] = flags[j]
+            copy_row(flags, spikes[t, b, first:last])
         if packed.shape[0] > 0:
             pack(flags, packed[t, b, first // 32 :])
     copy_back(now, block, final_state)

@@ -206,9 +206,15 @@ def derivative_block(kind, values, u, out):
         u: float32 [n].
         out: float32 [n]; may be ``u`` itself.
     """
-    a, b, c, d = values[0], values[1], values[2], values[3]
     for i in range(u.size):
         out[i] = u[i]
+    derivative_in_place(kind, values, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def derivative_in_place(kind, values, out):
+    """Put g(u) in place of u, float32 [n]; the rest as in ``derivative_block``."""
+    a, b, c, d = values[0], values[1], values[2], values[3]
     if kind == 0:
         fast_sigmoid(out, a, b, c, d)
     elif kind == 1:
