@@ -1,4 +1,4 @@
-"""``python -m benchmarks cpu | gpu | networks | scaling | report``."""
+"""``python -m benchmarks cpu | gpu | networks | scaling | training | report``."""
 
 from __future__ import annotations
 
@@ -123,6 +123,30 @@ def scaling(
         _refuse(f"scales must be numbers with commas, got {scales!r}")
     suite.run(out.resolve(), numbers, _thread_numbers(threads), repeat, again)
     _render(out / "scaling.json", suite.write)
+
+
+@app.command()
+def training(
+    only: Annotated[list[str] | None, typer.Option(help="Only rows named so.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Processes of each contender.")] = 3,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each.")] = 2,
+    out: Annotated[Path, typer.Option(help="Folder of the result files.")] = RESULTS / "training",
+    again: Annotated[bool, typer.Option(help="Measure anew what is there.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Show the rows and stop.")] = False,
+) -> None:
+    """Training beside snnTorch, SpikingJelly, Norse: spikes and gradients first, then times."""
+    from benchmarks import training as suite
+    from benchmarks import training_table
+
+    if list_:
+        for name, title in suite.TITLES.items():
+            typer.echo(f"{name:<13} {title}")
+        raise typer.Exit()
+    if unknown := set(only or ()) - set(suite.ROWS):
+        _refuse(f"only must be of {', '.join(suite.ROWS)}, got {', '.join(sorted(unknown))}")
+    chosen = tuple(name for name in suite.ROWS if not only or name in only)
+    suite.run(out.resolve(), chosen, threads=threads, repeat=repeat, again=again)
+    _render(out / "training.json", training_table.write)
 
 
 def _thread_numbers(text: str) -> tuple[int, ...]:

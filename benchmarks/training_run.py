@@ -1,0 +1,64 @@
+"""One contender, once, in a process of its own: ``python -m benchmarks.training_run '{...}'``.
+
+The last line that it prints is the result as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from benchmarks import training_digits
+from benchmarks.training_contenders import CONTENDERS
+from benchmarks.training_work import WORK, disagreements
+from cusnn.info import peak_memory_bytes
+
+PREFIX = "result: "
+SHORTEST = 1.0  # s of timed calls
+FEWEST, MOST = 3, 30
+
+
+def compare(task: dict) -> dict:
+    """What differs between a contender and our operations."""
+    work, contender = WORK[task["row"]], CONTENDERS[task["contender"]]
+    call, results = contender.make(work, task["threads"])
+    call()
+    expected = work.expected(contender.surrogate, contender.detach_reset)
+    return {"disagreements": disagreements(work, results(), expected)}
+
+
+def measure(task: dict) -> dict:
+    """Seconds of each call after the first, and the memory that the process came to hold."""
+    work, contender = WORK[task["row"]], CONTENDERS[task["contender"]]
+    call, _ = contender.make(work, task["threads"])
+    before = peak_memory_bytes()
+    started = time.perf_counter()
+    call()
+    first = time.perf_counter() - started
+    seconds = []
+    while len(seconds) < FEWEST or (sum(seconds) < SHORTEST and len(seconds) < MOST):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    after = peak_memory_bytes()
+    return {
+        "seconds": seconds,
+        "first_s": first,
+        "peak_bytes": after,
+        "grown_bytes": after - before,
+    }
+
+
+def digits(task: dict) -> dict:
+    steps = task.get("steps", training_digits.STEPS)
+    return training_digits.run(task["contender"], task["seed"], task["threads"], steps)
+
+
+KINDS = {"compare": compare, "measure": measure, "digits": digits}
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    found = KINDS[given["kind"]](given)
+    print(PREFIX + json.dumps(found), flush=True)
