@@ -13,6 +13,7 @@ except ImportError as error:
 
 import cusnn.torch as ct
 from cusnn import driver
+from cusnn.ops import neuron as operations
 from cusnn.torch import arrays
 
 
@@ -133,3 +134,32 @@ def test_memory_is_shared_on_the_cpu():
     assert arrays.to_tensor(array).data_ptr() == tensor.data_ptr()
     assert arrays.to_array(None) is None
     assert arrays.to_tensor(None) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_sixteen_bits_reach_the_kernels(monkeypatch, dtype):
+    use_emulator(monkeypatch)
+    seen = []
+    forward = operations.neuron_forward
+
+    def spy(current, *args, **kwargs):
+        result = forward(current, *args, **kwargs)
+        seen.append((str(current.dtype), str(result.spikes.dtype), str(result.final_state.dtype)))
+        return result
+
+    monkeypatch.setattr(operations, "neuron_forward", spy)
+    module = ct.LIF(tau_mem=5.0, r=3.0, backend="cuda", return_state=True)
+    x = 2 * torch.randn(9, 2, 8, generator=torch.Generator().manual_seed(0))
+    x = x.to(dtype).requires_grad_()
+    spikes, state = module(x)
+    (spikes.sum() + state[0].sum().to(dtype)).backward()
+    name = str(dtype).removeprefix("torch.")
+    assert seen == [(name, name, "float32")]
+    assert (spikes.dtype, state.dtype, x.grad.dtype) == (dtype, torch.float32, dtype)
+    monkeypatch.undo()
+    wide = x.detach().float().requires_grad_()
+    expected, after = ct.LIF(tau_mem=5.0, r=3.0, return_state=True)(wide)
+    assert spikes.any()
+    assert torch.equal(spikes.float(), expected)
+    (expected.sum() + after[0].sum()).backward()
+    torch.testing.assert_close(x.grad.float(), wide.grad, rtol=2e-3, atol=2e-3)
