@@ -161,8 +161,6 @@ _op(
     Arg("packed", "T B W", "out", "uint32", optional=True),
     Arg("checkpoints", "Q S B N", "out", optional=True),
     settings=("coefficients", "interval"),
-    kernels=(),
-    backends=("numpy", "numba"),
 )
 _op(
     "recurrent_backward",
@@ -180,8 +178,6 @@ _op(
     Arg("grad_state", "S B N", "out"),
     Arg("grad_coefficients", "C B N", "out", optional=True),
     settings=("coefficients", "interval", "surrogate", "detach_reset"),
-    kernels=(),
-    backends=("numpy", "numba"),
 )
 _op(
     "leaky_forward",

@@ -44,13 +44,15 @@ def test_compiles(source, room, architecture):
 # Neurons wait for memory, and a thread has four of them (eight of 16 bits on the way forward): with
 # 128 registers 2048 neurons of a multiprocessor take turns, with 168 eight at a time 3072; on the
 # way back with 168 1536, about as many as its shared memory has room for, and with 192 1280. A
-# layer's way back has room for 1036 ALIF neurons in shared memory, and with 112 for 1152.
+# layer's way back has room for 1036 ALIF neurons in shared memory, and with 112 for 1152. Neurons
+# that feed one another are one block of at most 512 threads, for which there are 128.
 REGISTERS = {  # by parts of a mangled name
     ("neuron_forward", "Half"): 168,
     ("neuron_forward",): 128,
     ("neuron_backward", "ALIF"): 192,
     ("neuron_backward",): 168,
     ("layer_backward", "ALIF"): 112,
+    ("recurrent",): 128,
 }
 MOST_REGISTERS = 96
 MOST_SHARED = 16 * 1024  # static; a launch may add some, of the size that it needs
