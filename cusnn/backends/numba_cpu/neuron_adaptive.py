@@ -9,7 +9,7 @@ import numpy as np
 
 from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, copy_row
 from cusnn.backends.numba_cpu.neuron_steps import HARD, NONE, ONE, SOFT, ZERO, cut, step_alif
-from cusnn.backends.numba_cpu.surrogates import derivative_block
+from cusnn.backends.numba_cpu.surrogates import derivative_in_place
 
 BLOCK = 256
 
@@ -84,7 +84,8 @@ def _backward_block(
             own[c, j] = values[c, first + j if values.shape[1] > 1 else 0]
     states = np.empty((interval + 1, 3, n), np.float32)
     v_pre = np.empty((interval, n), np.float32)
-    derivative = np.empty(n, np.float32)
+    threshold = np.empty(n, np.float32)
+    slope = np.empty(n, np.float32)
     parts = np.empty((3, n), np.float32)
     to_current = np.empty(n, np.float32)
     total = np.zeros(n, np.float32)
@@ -102,16 +103,25 @@ def _backward_block(
             _step(arriving, states[k], states[k + 1], v_pre[k], own, reset, rest)
         for k in range(length - 1, -1, -1):
             arriving = current[0 if static else start + k, b, first:last]
-            _distance(v_pre[k], states[k, 1], own, derivative)
-            derivative_block(kind, surrogate, derivative, derivative)
-            from_spikes = grad_spikes[start + k, b, first:last]
-            _parts(grad, v_pre[k], states[k], from_spikes, derivative, own, parts, reset, detach)
+            _threshold(states[k, 1], own, threshold, v_pre[k], slope)
+            derivative_in_place(kind, surrogate, slope)
+            _parts(
+                grad,
+                v_pre[k],
+                threshold,
+                states[k, 2],
+                grad_spikes[start + k, b, first:last],
+                slope,
+                own,
+                parts,
+                reset,
+                detach,
+            )
             if sums.shape[0] > 0:
                 _add_terms(sums, parts, states[k], arriving, grad[1])
             _pass(grad[1], to_current, parts, own)
             if static:
-                for j in range(n):
-                    total[j] += to_current[j]
+                _add(total, to_current)
             else:
                 copy_row(to_current, grad_current[start + k, b, first:last])
     if static:
@@ -120,64 +130,102 @@ def _backward_block(
     copy_back(sums, block, grad_coefficients)
 
 
+# Rows are taken out of two-dimensional arrays before a loop, or LLVM makes no vectors of it.
+
+
 @numba.njit(cache=True, nogil=True)
 def _step(current, before, after, v_pre, c, reset, rest):
     """One step of the neurons of a block, and the voltage before a reset."""
-    for j in range(current.size):
-        own = c[0, j], c[1, j], c[2, j], c[3, j], c[4, j], c[5, j], c[6, j]
-        v, a, left = before[0, j], before[1, j], before[2, j]
-        moved = cut(own[0] * v + (own[1] * current[j] + own[2]))
-        v_pre[j] = v if left > ZERO else moved
-        after[0, j], after[1, j], after[2, j], _ = step_alif(
-            v, a, left, current[j], own, reset, rest
+    v, a, left = before[0], before[1], before[2]
+    next_v, next_a, next_left = after[0], after[1], after[2]
+    decay, gain, drive, decay_a, jump, v_threshold, v_reset = (
+        c[0],
+        c[1],
+        c[2],
+        c[3],
+        c[4],
+        c[5],
+        c[6],
+    )
+    for j in range(v_pre.size):
+        own = decay[j], gain[j], drive[j], decay_a[j], jump[j], v_threshold[j], v_reset[j]
+        moved = cut(own[0] * v[j] + (own[1] * current[j] + own[2]))
+        v_pre[j] = v[j] if left[j] > ZERO else moved
+        next_v[j], next_a[j], next_left[j], _ = step_alif(
+            v[j], a[j], left[j], current[j], own, reset, rest
         )
 
 
 @numba.njit(cache=True, nogil=True)
-def _distance(v_pre, a, c, out):
-    for j in range(out.size):
-        out[j] = v_pre[j] - (c[5, j] + c[4, j] * a[j])
+def _threshold(a, c, threshold, v_pre, distance):
+    """The threshold of a step, and the voltage's distance to it."""
+    jump, v_threshold = c[4], c[5]
+    for j in range(a.size):
+        threshold[j] = v_threshold[j] + jump[j] * a[j]
+        distance[j] = v_pre[j] - threshold[j]
 
 
 @numba.njit(cache=True, nogil=True)
-def _parts(grad, v_pre, before, grad_spike, derivative, c, parts, reset, detach):
+def _parts(grad, v_pre, threshold, left, grad_spike, slope, c, parts, reset, detach):
     """Move grad_v over a step; the gradient of what was integrated, threshold and v_reset."""
+    grad_v, grad_a = grad[0], grad[1]
+    moved, to_threshold, to_reset = parts[0], parts[1], parts[2]
+    decay, v_reset = c[0], c[6]
+    keep = ZERO if reset == HARD else ONE
+    hard, soft, none = reset == HARD, reset == SOFT, reset == NONE
     for j in range(v_pre.size):
-        grad_v = grad[0, j]
-        threshold = c[5, j] + c[4, j] * before[1, j]
-        resting = before[2, j] > ZERO
-        spiked = (v_pre[j] >= threshold) & (not resting)
-        soft = -(threshold - c[6, j]) if reset == SOFT else ZERO
-        jump = c[6, j] - v_pre[j] if reset == HARD else soft
-        from_spike = grad_spike[j] + grad[1, j]
-        from_spike = from_spike if detach else from_spike + grad_v * jump
-        fire = ZERO if resting else from_spike * derivative[j]
-        at_reset = grad_v if spiked else ZERO
-        kept = grad_v * (ZERO if reset == HARD else ONE) if spiked else grad_v
-        grad_v_pre = kept + fire
-        parts[0, j] = ZERO if resting else grad_v_pre
-        parts[1, j] = -(fire + at_reset) if reset == SOFT else -fire
-        parts[2, j] = ZERO if reset == NONE else at_reset
-        grad[0, j] = cut(grad_v if resting else c[0, j] * grad_v_pre)
+        v, to_v, limit, slope_j, lowest = v_pre[j], grad_v[j], threshold[j], slope[j], v_reset[j]
+        resting = left[j] > ZERO
+        spiked = (v >= limit) & (not resting)
+        by_amount = -(limit - lowest) if soft else ZERO
+        jump = lowest - v if hard else by_amount
+        from_spike = grad_spike[j] + grad_a[j]
+        attached = from_spike + to_v * jump
+        from_spike = from_spike if detach else attached
+        fire = from_spike * slope_j
+        fire = ZERO if resting else fire
+        at_reset = to_v if spiked else ZERO
+        kept = keep * to_v
+        grad_v_pre = (kept if spiked else to_v) + fire
+        before = decay[j] * grad_v_pre
+        both = -(fire + at_reset)
+        moved[j] = ZERO if resting else grad_v_pre
+        to_threshold[j] = both if soft else -fire
+        to_reset[j] = ZERO if none else at_reset
+        grad_v[j] = cut(to_v if resting else before)
 
 
 @numba.njit(cache=True, nogil=True)
 def _pass(grad_a, grad_current, parts, c):
     """Move grad_a over a step, and give the input its gradient."""
+    moved, to_threshold = parts[0], parts[1]
+    gain, decay_a, jump = c[1], c[3], c[4]
     for j in range(grad_a.size):
-        grad_current[j] = c[1, j] * parts[0, j]
-        grad_a[j] = cut(c[3, j] * grad_a[j] + c[4, j] * parts[1, j])
+        grad_current[j] = gain[j] * moved[j]
+        grad_a[j] = cut(decay_a[j] * grad_a[j] + jump[j] * to_threshold[j])
 
 
 @numba.njit(cache=True, nogil=True)
 def _add_terms(sums, parts, before, current, grad_a):
     """Add what one step gives to the gradients of the coefficients; grad_a is that behind it."""
-    for j in range(current.size):
-        moved, threshold = parts[0, j], parts[1, j]
-        sums[0, j] += moved * before[0, j]
-        sums[1, j] += moved * current[j]
-        sums[2, j] += moved
-        sums[3, j] += grad_a[j] * before[1, j]
-        sums[4, j] += threshold * before[1, j]
-        sums[5, j] += threshold
-        sums[6, j] += parts[2, j]
+    moved, to_threshold, to_reset = parts[0], parts[1], parts[2]
+    v, a = before[0], before[1]
+    _add_products(sums[0], moved, v)
+    _add_products(sums[1], moved, current)
+    _add(sums[2], moved)
+    _add_products(sums[3], grad_a, a)
+    _add_products(sums[4], to_threshold, a)
+    _add(sums[5], to_threshold)
+    _add(sums[6], to_reset)
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_products(total, one, other):
+    for j in range(total.size):
+        total[j] += one[j] * other[j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(total, terms):
+    for j in range(total.size):
+        total[j] += terms[j]
