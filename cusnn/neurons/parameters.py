@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, fields
 from typing import ClassVar
@@ -124,6 +125,11 @@ class Parameters:
     may_be_none: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "coefficients" in cls.__dict__:
+            cls.coefficients = _remembered(cls.coefficients)
+
     def __post_init__(self):
         owner = type(self).__name__
         for field in fields(self):
@@ -181,3 +187,17 @@ class Parameters:
 
     def __hash__(self):
         return hash((type(self), self._key()))
+
+
+def _remembered(coefficients):
+    """A method that knows its last answer: parameters are frozen, and layers ask in every batch."""
+
+    @functools.wraps(coefficients)
+    def of(self, dt):
+        known, answer = self.__dict__.get("_last", (None, None))
+        if type(dt) is not float or dt != known:
+            answer = coefficients(self, dt)
+            object.__setattr__(self, "_last", (dt, answer))
+        return answer
+
+    return of
