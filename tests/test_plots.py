@@ -310,3 +310,38 @@ def test_legend_of_distributions_lies_above_the_bins(n):
     styles = [(patch.get_linestyle(), patch.get_alpha()) for patch in ax.patches]
     assert len(set(styles)) == n
     assert len({style for style, _ in styles}) == min(n, 4)
+
+
+def test_learning_curves_are_those_given(ax):
+    curves = {"training": [0.5, 0.75, 0.9], "test": None}
+    assert plots.learning_curve(ax, [1, 2, 3], curves, ylabel="share") is ax
+    (line,) = ax.lines
+    np.testing.assert_array_equal(line.get_xydata(), [[1, 0.5], [2, 0.75], [3, 0.9]])
+    assert line.get_label() == "training"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "share")
+
+
+@pytest.mark.parametrize(
+    ("matrix", "columns"),
+    [
+        ([[3, 1], [0, 4]], ["a", "b"]),
+        ([[3, 1, 0], [0, 4, 0]], ["a", "b"]),
+        ([[3, 1, 0], [0, 2, 2]], ["a", "b", "none"]),
+    ],
+)
+def test_confusions_show_every_count(ax, matrix, columns):
+    assert plots.confusion_matrix(ax, matrix, ("a", "b")) is ax
+    shown = {(t.get_position()[1], t.get_position()[0]): int(t.get_text()) for t in ax.texts}
+    assert shown == {
+        (row, column): count
+        for row, counts in enumerate(matrix)
+        for column, count in enumerate(counts)
+        if count
+    }
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == columns
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_confusions_of_another_shape_are_refused(ax):
+    with pytest.raises(ValueError, match=r"must be \[2, 2\] or \[2, 3\], got \[3, 3\]"):
+        plots.confusion_matrix(ax, np.eye(3, dtype=int), ("a", "b"))
