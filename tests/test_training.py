@@ -162,6 +162,22 @@ def test_the_seed_decides_every_bit(encoding):
     assert not np.array_equal(first, weights(2))
 
 
+def test_samples_come_in_another_order_in_every_epoch():
+    data, orders = patterns(), []
+    make = data._make
+
+    def noted(indices, epoch):
+        orders.append((epoch, tuple(indices)))
+        return make(indices, epoch)
+
+    data._make = noted
+    trainer(epochs=2, prefetch=0).fit(data)
+    first, second = (sum((i for e, i in orders if e == epoch), ()) for epoch in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(60))
+    assert first != second
+    assert first != tuple(range(60))
+
+
 def test_noise_is_of_training_only():
     plain, noisy = trainer(epochs=1), trainer(epochs=1, noise=0.3)
     for one in (plain, noisy):
