@@ -159,7 +159,7 @@ def test_learnt_parameters_get_the_gradient_of_plain_autograd(case, per_neuron):
 
     module.zero_grad()
     values = module.values()
-    table = coefficients(base.model, values, 1.0, "cpu")
+    table = coefficients(type(base), values, 1.0, "cpu")
     c = {name: value.float() for name, value in zip(base.coefficient_names, table, strict=True)}
     state = torch.zeros(len(base.state), B, N)
     state = torch.cat([state[:1] + values["v_leak"], state[1:]]).float()
@@ -190,7 +190,7 @@ def test_the_map_in_torch_is_that_of_the_neuron(neuron):
     module_class = {"LIF": ct.LIF, "CubaLIF": ct.CubaLIF, "ALIF": ct.ALIF}[neuron.model]
     module = module_class.of(neuron)
     assert module.neuron == neuron
-    table = coefficients(neuron.model, module.values(), 0.5, "cpu")
+    table = coefficients(type(neuron), module.values(), 0.5, "cpu")
     exact = neuron.coefficients(0.5).values
     for row, expected in zip(table, exact, strict=True):
         np.testing.assert_allclose(row.numpy(), expected[: row.numel() or 1], rtol=1e-7, atol=1e-30)
@@ -202,7 +202,7 @@ def test_the_synaptic_propagator_has_a_derivative_where_time_constants_meet():
         values = {**ct.CubaLIF.of(given).values()}
         values["tau_mem"] = torch.tensor(tau_mem, dtype=torch.float64, requires_grad=True)
         values["tau_syn"] = torch.tensor(tau_syn, dtype=torch.float64, requires_grad=True)
-        value = coefficients("CubaLIF", values, 1.0, "cpu")[2]
+        value = coefficients(cusnn.CubaLIF, values, 1.0, "cpu")[2]
         return value.detach(), torch.autograd.grad(value, [values["tau_mem"], values["tau_syn"]])
 
     for off in (0.0, 1e-12, 1e-7, 1e-3):
@@ -251,7 +251,7 @@ def test_a_model_of_convolution_neurons_and_linear_layer():
     parameters = [*convolution.parameters(), *linear.parameters(), *module.parameters()]
     got = torch.autograd.grad(loss(module), parameters)
     base = cusnn.LIF()
-    table = [c.float() for c in coefficients("LIF", module.values(), 1.0, "cpu")]
+    table = [c.float() for c in coefficients(cusnn.LIF, module.values(), 1.0, "cpu")]
     expected = torch.autograd.grad(loss(plain), parameters)
     for one, other in zip(got, expected, strict=True):
         close(one, other, 1e-4)

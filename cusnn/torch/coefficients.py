@@ -6,7 +6,12 @@ and by the same formulas, is only their derivative.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+
+from cusnn import neurons
+from cusnn.conventions import snntorch, spikingjelly
 
 FLOAT64 = torch.float64
 
@@ -58,32 +63,33 @@ def parametric_lif_node(p: dict, dt: float) -> tuple[torch.Tensor, ...]:
     return p["reciprocal_tau"], p["v_threshold"], v_reset
 
 
-MAPS = {
-    "LIF": lif,
-    "CubaLIF": cuba_lif,
-    "ALIF": alif,
-    "LI": li,
-    "Leaky": leaky,
-    "Synaptic": synaptic,
-    "ParametricLIFNode": parametric_lif_node,
-}
 _VOLTAGES = ("v_leak", "v_threshold", "v_reset", "r", "i_offset")
-LEARNABLE: dict[str, tuple[str, ...]] = {
-    "LIF": ("tau_mem", *_VOLTAGES),
-    "CubaLIF": ("tau_mem", "tau_syn", *_VOLTAGES),
-    "LI": ("tau_mem", "r", "v_leak"),
-    "Leaky": ("beta", "threshold"),
-    "Synaptic": ("alpha", "beta", "threshold"),
-    "ParametricLIFNode": ("reciprocal_tau",),
-    "ALIF": ("tau_mem", "tau_adaptation", "jump", *_VOLTAGES),
+# By class: how its coefficients follow, and what may be learnt.
+MAPS: dict[type, Callable[[dict, float], tuple[torch.Tensor, ...]]] = {
+    neurons.LIF: lif,
+    neurons.CubaLIF: cuba_lif,
+    neurons.ALIF: alif,
+    neurons.LI: li,
+    snntorch.Leaky: leaky,
+    snntorch.Synaptic: synaptic,
+    spikingjelly.ParametricLIFNode: parametric_lif_node,
+}
+LEARNABLE: dict[type, tuple[str, ...]] = {
+    neurons.LIF: ("tau_mem", *_VOLTAGES),
+    neurons.CubaLIF: ("tau_mem", "tau_syn", *_VOLTAGES),
+    neurons.ALIF: ("tau_mem", "tau_adaptation", "jump", *_VOLTAGES),
+    neurons.LI: ("tau_mem", "r", "v_leak"),
+    snntorch.Leaky: ("beta", "threshold"),
+    snntorch.Synaptic: ("alpha", "beta", "threshold"),
+    spikingjelly.ParametricLIFNode: ("reciprocal_tau",),
 }
 
 
-def coefficients(model: str, parameters: dict, dt: float, device) -> tuple[torch.Tensor, ...]:
+def coefficients(model: type, parameters: dict, dt: float, device) -> tuple[torch.Tensor, ...]:
     """Coefficients of a neuron, float64, in the order of its ``coefficient_names``.
 
     Args:
-        model: the neuron's model.
+        model: class of the neuron.
         parameters: all its parameters by name: numbers, arrays [N], float64 tensors, or words.
         dt: step, ms.
         device: where the tensors are.

@@ -23,7 +23,7 @@ from cusnn.torch.parameters import from_free, to_free
 
 FLOAT64 = torch.float64
 # Models that take 16 bits on a GPU, and whether CuPy has bfloat16, which it takes from there.
-HALVED = ("LIF", "CubaLIF", "ALIF")
+HALVED = (neurons.LIF, neurons.CubaLIF, neurons.ALIF)
 BRAIN_FLOATS = importlib.util.find_spec("ml_dtypes") is not None
 
 
@@ -80,7 +80,7 @@ class Neurons(nn.Module):
         parameters |= {name: value for name, value in own.items() if name in names}
         self._given, self._shape = _checked(owner, self.model, parameters)
         self.dt = dt
-        self.learn = _names(owner, self.model.model, self._given, learn)
+        self.learn = _names(owner, self.model, self._given, learn)
         self.surrogate = surrogate
         self.detach_reset = detach_reset
         self.stateful = stateful
@@ -212,7 +212,7 @@ class Neurons(nn.Module):
             for name, value in self._given.items()
             if name not in self.learn
         }
-        return {"model": self.model.model, "dt": float(self.dt), "parameters": values}
+        return {"model": self.model.__name__, "dt": float(self.dt), "parameters": values}
 
     def set_extra_state(self, state: dict) -> None:
         """Refuse a checkpoint of another neuron.
@@ -286,7 +286,7 @@ class Neurons(nn.Module):
     def _computed_in(self, current: torch.Tensor) -> torch.dtype:
         """Dtype of the current as the operation takes it: 16 bits only on a GPU."""
         on_gpu = current.device.type == "cuda" or self.backend == "cuda"
-        if not on_gpu or self.model.model not in HALVED:
+        if not on_gpu or self.model not in HALVED:
             return STATE_DTYPE
         if current.dtype == torch.bfloat16 and not BRAIN_FLOATS:
             return STATE_DTYPE
@@ -310,7 +310,7 @@ class Neurons(nn.Module):
         neuron = self._build(values)
         if not torch.is_grad_enabled():
             return neuron, ()
-        return neuron, coefficients(self.model.model, values, self.dt, device)
+        return neuron, coefficients(self.model, values, self.dt, device)
 
     def _state_before(self, state, sizes, layout, device) -> torch.Tensor | None:
         """The state given or kept, checked, [S, B, N]; None where there is none."""
@@ -401,7 +401,7 @@ def _checked(owner: str, model: type, given: dict):
     return values, shape
 
 
-def _names(owner: str, model: str, values: dict, learn) -> tuple[str, ...]:
+def _names(owner: str, model: type, values: dict, learn) -> tuple[str, ...]:
     able = LEARNABLE.get(model, ())
     names = (learn,) if isinstance(learn, str) else tuple(learn)
     for name in names:
