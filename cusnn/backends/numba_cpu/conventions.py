@@ -221,7 +221,9 @@ def _backward_block(
         length = min(interval, steps - start)
         copy(checkpoints[q], block, states[0])
         for k in range(length):
-            states[k + 1] = states[k]
+            for row in range(rows):
+                for j in range(n):
+                    states[k + 1, row, j] = states[k, row, j]
             arriving = current[0 if static else start + k, b, first:last]
             step(model, form, arriving, states[k + 1], h[k], flags, own)
         for k in range(length - 1, -1, -1):
