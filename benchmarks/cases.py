@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,6 +37,8 @@ class Case:
         device: sizes that are timed on a GPU.
         variant: what sets the case apart from others of its operation.
         skip: optional outputs that are not asked for.
+        dtypes: dtypes of outputs that are not to have their first one.
+        only: the backends that it is for; none for all that have the operation.
         tolerance: largest relative difference from the reference; 0 for equal bits.
         needed: (sizes, inputs) -> bytes that must be moved, where that depends on the spikes;
             None for the contract's count.
@@ -58,6 +60,8 @@ class Case:
     device: tuple[Sizes, ...] = ()
     variant: str = ""
     skip: tuple[str, ...] = ()
+    dtypes: dict[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
     tolerance: float = 0.0
     needed: Callable[[Sizes, dict], int] | None = None
     bytes_text: str = CONTRACT_BYTES
@@ -73,8 +77,8 @@ class Case:
 
     @property
     def backends(self) -> tuple[str, ...]:
-        """Backends that have the operation."""
-        return contract.OPS[self.op].backends
+        """Backends that it runs on."""
+        return self.only or contract.OPS[self.op].backends
 
     def sizes_on(self, backend: str) -> tuple[Sizes, ...]:
         """Sizes that are timed on a backend; none where it lacks the operation."""
@@ -86,7 +90,9 @@ class Case:
         if self.needed is not None:
             return int(self.needed(sizes, arrays))
         absent = tuple(name for name, array in arrays.items() if array is None)
-        return contract.bytes_moved(contract.OPS[self.op], sizes, self.skip + absent)
+        there = {name: array.dtype for name, array in arrays.items() if array is not None}
+        op = contract.OPS[self.op]
+        return contract.bytes_moved(op, sizes, self.skip + absent, there | self.dtypes)
 
 
 def complete(case: Case, sizes: Sizes, arrays: dict) -> Sizes:
@@ -122,27 +128,28 @@ NEURONS = {
 DIFFERENTIABLE = ("LIF", "CubaLIF", "ALIF")
 
 
-def neuron_inputs(model: str):
+def neuron_inputs(model: str, dtype: str = "float32"):
     """T steps of noisy input into neurons at rest."""
 
     def make(sizes: Sizes, rng) -> tuple[dict, dict]:
         neuron, mean = NEURONS[model]
         current = normal(rng, (sizes["T"], sizes["B"], sizes["N"]))
         current += np.float32(mean)
-        arrays = {"current": current, "state": initial_state(neuron, current.shape[1:])}
+        state = initial_state(neuron, current.shape[1:])
+        arrays = {"current": current.astype(dtype, copy=False), "state": state}
         settings = {"coefficients": neuron.coefficients(1.0), "interval": INTERVAL}
         return arrays, {**settings, "steps": sizes["T"]}
 
     return make
 
 
-def backward_inputs(model: str):
+def backward_inputs(model: str, dtype: str = "float32"):
     """The inputs of forward, its checkpoints, and random gradients of the spikes."""
 
     def make(sizes: Sizes, rng) -> tuple[dict, dict]:
         from cusnn.surrogates import FastSigmoid
 
-        forward, settings = neuron_inputs(model)(sizes, rng)
+        forward, settings = neuron_inputs(model, dtype)(sizes, rng)
         op = contract.OPS["neuron_forward"]
         known = {**sizes, "Q": -(-sizes["T"] // INTERVAL), "W": 0}
         known = contract.check(op, known, **forward)
@@ -151,7 +158,7 @@ def backward_inputs(model: str):
         arrays = {
             "current": forward["current"],
             "checkpoints": outputs["checkpoints"],
-            "grad_spikes": normal(rng, forward["current"].shape),
+            "grad_spikes": normal(rng, forward["current"].shape).astype(dtype, copy=False),
             "grad_final_state": None,
         }
         surrogate = FastSigmoid().coefficients()
@@ -164,15 +171,19 @@ def backward_inputs(model: str):
 NEURON_SIZES = ({"T": 100, "B": 1, "N": 1_000}, {"T": 100, "B": 64, "N": 1_000})
 
 
-def neuron_case(op: str, model: str, variant: str, make, skip, sizes=NEURON_SIZES) -> Case:
+def neuron_case(
+    op: str, model: str, variant: str, make, skip, sizes=NEURON_SIZES, dtype="float32"
+) -> Case:
     return Case(
         op,
-        make(model),
+        make(model, dtype),
         small={"T": 33, "B": 3, "N": 257},
         sizes=sizes,
         device=({"T": 100, "B": 64, "N": 1_000}, {"T": 100, "B": 256, "N": 4_096}),
         variant=variant,
         skip=skip,
+        dtypes={} if dtype == "float32" or op == "neuron_forward" else {"grad_current": dtype},
+        only=() if dtype == "float32" else ("cuda",),
         derive=lambda sizes: {
             "A": sizes["T"],
             "Q": -(-sizes["T"] // INTERVAL),
@@ -192,6 +203,36 @@ def neuron_cases():
     yield neuron_case("neuron_forward", "LIF", "LIF checkpoints", neuron_inputs, ("packed",))
     for model in DIFFERENTIABLE:
         yield neuron_case("neuron_backward", model, model, backward_inputs, ("grad_coefficients",))
+    yield neuron_case("neuron_forward", "LIF", "LIF training", neuron_inputs, ("spikes",))
+    yield from half_cases("LIF")
+
+
+def half_cases(model: str):
+    """A training step with numbers of 16 bits; of bfloat16 the kernels are the same."""
+    for op, variant, make, skip in (
+        ("neuron_forward", f"{model} training float16", neuron_inputs, ("spikes",)),
+        ("neuron_backward", f"{model} float16", backward_inputs, ("grad_coefficients",)),
+    ):
+        yield neuron_case(op, model, variant, make, skip, (), "float16")
+
+
+# Bytes that a neuron moves in a step, forward with packed spikes and back together: what a scheme
+# without checkpoints would move at least, and the cases that make up a step.
+STEP_BYTES = {
+    "float32": (16.1, ("neuron_forward LIF training", "neuron_backward LIF")),
+    "float16": (8.1, ("neuron_forward LIF training float16", "neuron_backward LIF float16")),
+}
+
+
+def bytes_per_step(case: Case, sizes: Sizes) -> tuple[float, float]:
+    """Bytes that a case of the neurons moves per neuron and step, and those of checkpoints."""
+    small = {**sizes, "T": 2 * INTERVAL, "B": 1, "N": 2}
+    arrays, _ = case.make(small, np.random.default_rng(0))
+    arrays = {name: None if a is None else np.empty(0, a.dtype) for name, a in arrays.items()}
+    sizes = {**sizes, **case.derive(sizes), "W": -(-sizes["N"] // 32), "S": 2}
+    steps = sizes["T"] * sizes["B"] * sizes["N"]
+    checkpoints = contract.shape(contract.OPS[case.op].arg("checkpoints"), sizes)
+    return case.bytes_needed(sizes, arrays) / steps, 4 * int(np.prod(checkpoints)) / steps
 
 
 # ------------------------------------------------------------------ spike formats

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks import measure
-from benchmarks.cases import CASES, Case
+from benchmarks.cases import CASES, DIFFERENTIABLE, Case, half_cases
 from benchmarks.measure import Target
 from cusnn import contract, driver, surrogates
 
@@ -30,6 +30,12 @@ def backward_variants() -> Iterator[Case]:
             yield replace(case, make=make, variant=f"{case.variant} {surrogate.kind}", skip=())
 
 
+def half_variants() -> Iterator[Case]:
+    """Numbers of 16 bits with every neuron model that takes them."""
+    for model in DIFFERENTIABLE:
+        yield from half_cases(model)
+
+
 def streaming_variants() -> Iterator[Case]:
     """Networks in rings on so few blocks that each carries several tiles."""
     for case in CASES:
@@ -43,7 +49,7 @@ def streaming_variants() -> Iterator[Case]:
         yield replace(case, make=make, variant=f"{case.variant} streaming")
 
 
-MORE: tuple[Case, ...] = (*backward_variants(), *streaming_variants())
+MORE: tuple[Case, ...] = (*backward_variants(), *half_variants(), *streaming_variants())
 
 
 def cases() -> Iterator[Case]:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import gpu_microcircuit, machine, measure, micro, peers
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES, STEP_BYTES, bytes_per_step
 from benchmarks.machine import ROOT
 from benchmarks.measure import Target
 from cusnn.ops import network as engine
@@ -240,8 +240,28 @@ def kernels(
             report.attempt(
                 name, lambda case=case, sizes=sizes: measure.measure(case, sizes, where, budget)
             )
+    for dtype, (_, names) in STEP_BYTES.items():
+        if set(names) <= {case.name for case in cases}:
+            name = f"bytes per neuron and step, {dtype}"
+            report.attempt(name, lambda dtype=dtype: step_bytes(dtype))
     for peer in peers.PEERS:
         time_peer(report, peer, where, budget)
+
+
+def step_bytes(dtype: str) -> dict:
+    """What a training step of a LIF moves per neuron and step, beside its budget."""
+    budget, names = STEP_BYTES[dtype]
+    found = {case.name: case for case in CASES if case.name in names}
+    sizes = found[names[0]].device[-1]
+    counted = [bytes_per_step(found[name], sizes) for name in names]
+    (forward, written), (backward, read) = counted
+    together = forward + backward
+    return {
+        "bytes_per_neuron_step": together,
+        "budget": budget,
+        "reason": f"{forward:.2f} forward + {backward:.2f} back = {together:.2f}, of which "
+        f"{written + read:.2f} are checkpoints; budget {budget}",
+    }
 
 
 def time_peer(report: Report, peer: peers.Peer, where: Target, budget: float) -> None:

@@ -83,7 +83,8 @@ class Prepared:
             name: None if array is None else where.xp.asarray(array.copy())
             for name, array in arrays.items()
         }
-        self.outputs = contract.allocate(self.op, where.xp, self.sizes, case.skip)
+        outputs = contract.allocate(self.op, where.xp, self.sizes, case.skip, dtypes=case.dtypes)
+        self.outputs = outputs
         for array in self.outputs.values():
             if array is not None and not raw:
                 array.fill(_nothing(array.dtype))
