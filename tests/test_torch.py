@@ -1,6 +1,7 @@
 """Modules and functions for PyTorch, against plain autograd and the operations themselves."""
 
 import copy
+import dataclasses
 import io
 import pickle
 import subprocess
@@ -19,7 +20,7 @@ except ImportError as error:
 import cusnn
 import cusnn.torch as ct
 from cusnn import neurons, surrogates
-from cusnn.torch.coefficients import coefficients
+from cusnn.torch.coefficients import LEARNABLE, coefficients
 
 T, B, N = 40, 3, 7
 
@@ -512,3 +513,26 @@ def test_import_without_torch_says_what_to_install():
     program = "import sys; sys.modules['torch'] = None; import cusnn.torch"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert 'pip install "cusnn[torch]"' in done.stderr
+
+
+@pytest.mark.parametrize("neuron", NEURONS, ids=lambda n: n.model)
+def test_the_map_in_torch_has_the_derivative_of_its_values(neuron):
+    parameters = {field.name: getattr(neuron, field.name) for field in dataclasses.fields(neuron)}
+    names = [name for name in LEARNABLE[type(neuron)] if parameters[name] is not None]
+    given = [torch.tensor(parameters[n], dtype=torch.float64, requires_grad=True) for n in names]
+
+    def mapped(*values):
+        changed = {**parameters, **dict(zip(names, values, strict=True))}
+        found = coefficients(type(neuron), changed, 0.5, "cpu")
+        return sum((index + 1) * row.sum() for index, row in enumerate(found))
+
+    assert torch.autograd.gradcheck(mapped, given)
+
+
+def test_gradients_that_came_in_are_left_as_they_were():
+    current = drive(T, B, N).requires_grad_()
+    grad = drive(T, B, N, seed=2)
+    before = grad.clone()
+    ct.LIF(tau_mem=5.0, r=3.0)(current).backward(grad)
+    assert torch.equal(grad, before)
+    assert not torch.equal(current.grad, before)
