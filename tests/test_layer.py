@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import cusnn
-from cusnn import LIF, CubaLIF, contract, dispatch, surrogates
+from cusnn import ALIF, LIF, CubaLIF, contract, dispatch, surrogates
 from cusnn.ops import layer
 
 NEURONS = {
     "lif": LIF(tau_mem=5.0, r=5.0),
     "rest": LIF(8.0, 8.0, 0.1, t_refractory=2.0, reset="soft"),
     "cuba": CubaLIF(5.0, 3.0, 3.0, 0.0, 1.0, 0.0, 1.0),
+    "alif": ALIF(tau_mem=5.0, r=5.0),
 }
 # (T, B, N, M): one of each; odd; chunks of inputs and tiles of columns; more samples than go
 # together; many samples and few columns.

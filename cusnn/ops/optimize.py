@@ -9,7 +9,6 @@ import numpy as np
 
 from cusnn import contract, dispatch
 from cusnn.ops import checks
-from cusnn.ops.spikes import flatten
 
 
 @dataclass(frozen=True)
@@ -175,17 +174,13 @@ def sgd_step(
 
 
 def _run(op, arrays, coefficients, backend) -> None:
-    rows, shapes = {}, {}
+    rows = {name: _flat(op.name, name, array) for name, array in arrays.items()}
+    shape = getattr(arrays["parameter"], "shape", None)
     for name, array in arrays.items():
-        rows[name] = array
-        if hasattr(array, "shape"):
-            shapes[name] = array.shape
-            rows[name] = flatten(op, name, array.reshape(-1))[0] if _plain(array) else array
-    for name, shape in shapes.items():
-        if shape != shapes.get("parameter", shape):
+        if shape is not None and getattr(array, "shape", shape) != shape:
             raise ValueError(
-                f"{op.name}: {name} must have the shape of parameter, "
-                f"{list(shapes['parameter'])}, got {list(shape)}"
+                f"{op.name}: {name} must have the shape of parameter, {list(shape)}, "
+                f"got {list(array.shape)}"
             )
     sizes = contract.check(op, **rows)
     name, xp = dispatch.choose(op.name, rows, backend, sizes)
@@ -195,8 +190,13 @@ def _run(op, arrays, coefficients, backend) -> None:
     dispatch.function(name, op)(**rows, coefficients=coefficients)
 
 
-def _plain(array) -> bool:
-    return bool(getattr(array.flags, "c_contiguous", False))
+def _flat(op: str, name: str, array):
+    """A view [K]; what is no array goes on to the contract's check."""
+    if not hasattr(array, "flags") or not hasattr(array, "reshape"):
+        return array
+    if not array.flags.c_contiguous:
+        raise ValueError(f"{op}: {name} must be C-contiguous; pass numpy.ascontiguousarray of it")
+    return array.reshape(-1)
 
 
 def _number(op: str, name: str, value, below: float = math.inf) -> float:

@@ -8,6 +8,7 @@ gradients of currents stay in cache too and are added, by neuron, to its gradien
 import numba
 import numpy as np
 
+from cusnn.backends.numba_cpu import layer_parts
 from cusnn.backends.numba_cpu.chosen_rows import add_rows, copy_row, inner
 from cusnn.backends.numba_cpu.layer_lists import CHUNK, fired_by_neuron, fired_by_row
 from cusnn.backends.numba_cpu.neuron import (
@@ -23,6 +24,7 @@ from cusnn.backends.numba_cpu.neuron_blocks import pack
 from cusnn.backends.numba_cpu.spikes import spike_unpack
 from cusnn.backends.numba_cpu.surrogates import KINDS, derivative_block
 
+FUSED = ("LIF", "CubaLIF")  # models whose neurons move in the same loop
 SAMPLES = 16  # of a piece of work forward
 TOGETHER = 16  # samples whose neurons move together
 ROWS = 256  # of gradients that are added to weights together: they fit in cache
@@ -46,6 +48,22 @@ def layer_forward(
     interval,
     method,
 ):
+    if coefficients.model not in FUSED:
+        layer_parts.forward(
+            packed_in,
+            weights,
+            bias,
+            state,
+            final_state,
+            spikes,
+            packed,
+            checkpoints,
+            currents,
+            coefficients,
+            interval,
+            method,
+        )
+        return
     steps, batch, _ = packed_in.shape
     n, m = weights.shape
     event = method == "event"
@@ -103,6 +121,27 @@ def layer_backward(
     detach_reset,
     method,
 ):
+    if coefficients.model not in FUSED:
+        layer_parts.backward(
+            packed_in,
+            weights,
+            bias,
+            checkpoints,
+            currents,
+            grad_spikes,
+            grad_final_state,
+            grad_weights,
+            grad_bias,
+            grad_spikes_in,
+            grad_state,
+            grad_coefficients,
+            coefficients,
+            interval,
+            surrogate,
+            detach_reset,
+            method,
+        )
+        return
     steps, batch, _ = packed_in.shape
     n, m = weights.shape
     event = method == "event"

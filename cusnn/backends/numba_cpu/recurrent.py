@@ -3,8 +3,9 @@
 import numba
 import numpy as np
 
+from cusnn.backends.numba_cpu import recurrent_parts
 from cusnn.backends.numba_cpu.chosen_rows import add_rows, inner
-from cusnn.backends.numba_cpu.layer import ROWS, copy_tile, copy_tile_back, tile_width
+from cusnn.backends.numba_cpu.layer import FUSED, ROWS, copy_tile, copy_tile_back, tile_width
 from cusnn.backends.numba_cpu.layer_lists import fired_by_neuron
 from cusnn.backends.numba_cpu.neuron import (
     HARD,
@@ -40,6 +41,11 @@ def recurrent_forward(
     interval,
 ):
     _, batch, n = current.shape
+    if coefficients.model not in FUSED:
+        outputs = (final_state, spikes, packed, checkpoints)
+        given = (current, _padded(weights), spikes_before, state)
+        recurrent_parts.forward(*given, *outputs, coefficients, interval)
+        return
     _forward(
         current,
         *_padded(weights),
@@ -73,29 +79,50 @@ def recurrent_backward(
     detach_reset,
 ):
     batch, n = spikes_before.shape
-    grad_state[:] = 0 if grad_final_state is None else grad_final_state
-    grad_state[-1] = 0
-    none = np.empty((0, batch, n), np.float32)
-    _backward(
-        current,
-        *_padded(weights),
-        strips_of_columns(weights),
-        spikes_before,
-        packed,
-        checkpoints,
-        grad_spikes,
-        grad_current,
-        grad_spikes_before,
-        grad_state,
-        none if grad_coefficients is None else grad_coefficients,
-        *_numbers(coefficients),
-        interval,
-        coefficients.reset,
-        KINDS.index(surrogate.kind),
-        surrogate.values,
-        bool(detach_reset),
-        max(-(-batch // TOGETHER), min(-(-batch // SAMPLES), numba.get_num_threads())),
-    )
+    strips = strips_of_columns(weights)
+    if coefficients.model not in FUSED:
+        recurrent_parts.backward(
+            current,
+            _padded(weights),
+            strips,
+            spikes_before,
+            packed,
+            checkpoints,
+            grad_spikes,
+            grad_final_state,
+            grad_current,
+            grad_spikes_before,
+            grad_state,
+            grad_coefficients,
+            coefficients,
+            interval,
+            surrogate,
+            detach_reset,
+        )
+    else:
+        grad_state[:] = 0 if grad_final_state is None else grad_final_state
+        grad_state[-1] = 0
+        none = np.empty((0, batch, n), np.float32)
+        _backward(
+            current,
+            *_padded(weights),
+            strips,
+            spikes_before,
+            packed,
+            checkpoints,
+            grad_spikes,
+            grad_current,
+            grad_spikes_before,
+            grad_state,
+            none if grad_coefficients is None else grad_coefficients,
+            *_numbers(coefficients),
+            interval,
+            coefficients.reset,
+            KINDS.index(surrogate.kind),
+            surrogate.values,
+            bool(detach_reset),
+            max(-(-batch // TOGETHER), min(-(-batch // SAMPLES), numba.get_num_threads())),
+        )
     if grad_weights is not None:
         before = np.empty_like(packed)
         spike_pack(spikes_before, before[0])
