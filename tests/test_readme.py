@@ -13,7 +13,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 
 
 def test_nothing_is_left_to_fill_in():
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
     assert "@@" not in TEXT
     assert "TODO" not in TEXT
 
@@ -23,7 +23,10 @@ def test_example_runs(code, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(compile(code, "README.md", "exec"), names)
-    if "resumed" in names:
+    if "model" in names:
+        assert names["spikes"].shape == (25, 32, 10)
+        assert all(parameter.grad is not None for parameter in names["model"].parameters())
+    elif "resumed" in names:
         assert names["voltages"].shape == (300, 3)
         assert names["voltages"].std() > 0.1
     elif "result" in names:
