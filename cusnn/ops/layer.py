@@ -14,7 +14,7 @@ METHODS = ("auto", "event", "dense")
 # Share of inputs that fire, of all inputs and steps, above which a library's dense product is the
 # faster one; by backend. The reference is not there to be fast, and a GPU is not asked, since the
 # host would have to wait for the count.
-CROSSOVER = {"numba": 0.3}
+CROSSOVER = {"numba": 0.4}
 
 
 class LayerForward(NamedTuple):
@@ -89,7 +89,7 @@ def layer_forward(
         packed: return one bit per neuron and step: what the next layer takes.
         checkpoints: return what ``layer_backward`` needs.
         currents: return the currents. ``layer_backward`` takes them in place of adding them up
-            again, which costs 4 bytes per neuron and step and saves about a fifth of its time.
+            again, which costs 4 bytes per neuron and step and saves about a quarter of its time.
         interval: steps between checkpoints, 1 to 16.
         method: "event" adds up the rows of the inputs that fired; "dense" multiplies with all of
             them, by the array library's matrix product; "auto" counts the spikes and takes
