@@ -13,13 +13,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cusnn import contract, dispatch
-from cusnn.neurons import ALIF, LIF, CobaLIF, CubaLIF, Izhikevich
+from cusnn.conventions import norse, snntorch, spikingjelly
+from cusnn.neurons import ALIF, LI, LIF, CobaLIF, CubaLIF, Izhikevich
 from cusnn.ops import network as engine
 from cusnn.ops.neuron import initial_state
+from cusnn.ops.optimize import AdamCoefficients, SGDCoefficients
+from cusnn.ops.spikes import spike_pack
 from cusnn.simulation import default_threads
 from cusnn.simulation.layouts import by_neuron, by_tile, interval_of, on_host, tiles_for
+from cusnn.surrogates import FastSigmoid
 
 INTERVAL = 16
+SURROGATE = FastSigmoid().coefficients()
 Sizes = dict[str, int]
 Results = dict[str, np.ndarray]
 CONTRACT_BYTES = "inputs read once, outputs written once"
@@ -99,7 +104,7 @@ def complete(case: Case, sizes: Sizes, arrays: dict) -> Sizes:
     """Chosen sizes with those that follow from them and from the inputs."""
     found = {**sizes, **case.derive(sizes)}
     if "N" in sizes:
-        found["W"] = -(-sizes["N"] // 32)
+        found.setdefault("W", -(-sizes["N"] // 32))
     return contract.check(contract.OPS[case.op], found, **arrays)
 
 
@@ -126,13 +131,20 @@ NEURONS = {
     "Izhikevich": (Izhikevich(), 10.0),
 }
 DIFFERENTIABLE = ("LIF", "CubaLIF", "ALIF")
+CONVENTIONS = {
+    "Leaky": (snntorch.Leaky(0.9), 0.1),
+    "Synaptic": (snntorch.Synaptic(0.8, 0.9), 0.02),
+    "LIFNode": (spikingjelly.LIFNode(), 1.2),
+    "NorseLIF": (norse.LIF(), 0.4),
+    "NorseLIFBox": (norse.LIFBox(), 1.2),
+}
 
 
 def neuron_inputs(model: str, dtype: str = "float32"):
     """T steps of noisy input into neurons at rest."""
 
     def make(sizes: Sizes, rng) -> tuple[dict, dict]:
-        neuron, mean = NEURONS[model]
+        neuron, mean = (NEURONS | CONVENTIONS)[model]
         current = normal(rng, (sizes["T"], sizes["B"], sizes["N"]))
         current += np.float32(mean)
         state = initial_state(neuron, current.shape[1:])
@@ -147,8 +159,6 @@ def backward_inputs(model: str, dtype: str = "float32"):
     """The inputs of forward, its checkpoints, and random gradients of the spikes."""
 
     def make(sizes: Sizes, rng) -> tuple[dict, dict]:
-        from cusnn.surrogates import FastSigmoid
-
         forward, settings = neuron_inputs(model, dtype)(sizes, rng)
         op = contract.OPS["neuron_forward"]
         known = {**sizes, "Q": -(-sizes["T"] // INTERVAL), "W": 0}
@@ -161,9 +171,8 @@ def backward_inputs(model: str, dtype: str = "float32"):
             "grad_spikes": normal(rng, forward["current"].shape).astype(dtype, copy=False),
             "grad_final_state": None,
         }
-        surrogate = FastSigmoid().coefficients()
         settings.pop("steps")
-        return arrays, {**settings, "surrogate": surrogate, "detach_reset": False}
+        return arrays, {**settings, "surrogate": SURROGATE, "detach_reset": False}
 
     return make
 
@@ -187,7 +196,7 @@ def neuron_case(
         derive=lambda sizes: {
             "A": sizes["T"],
             "Q": -(-sizes["T"] // INTERVAL),
-            "C": len(NEURONS[model][0].coefficient_names),
+            "C": len((NEURONS | CONVENTIONS)[model][0].coefficient_names),
         },
     )
 
@@ -358,6 +367,177 @@ def matmul_cases():
     shared = {"variant": "5%", "tolerance": 1e-5}
     yield Case("spike_matmul_backward", matmul_inputs(0.05, backward=True), **DENSE, **shared)
     yield Case("spike_matmul_csr_backward", csr_inputs(0.05, backward=True), **SPARSE, **shared)
+
+
+# ------------------------------------------------------------------ layers
+
+LAYER_SIZES = {
+    "small": {"T": 33, "B": 3, "N": 70, "M": 45},
+    "sizes": ({"T": 100, "B": 16, "N": 1_024, "M": 1_024},),
+    "device": ({"T": 100, "B": 256, "N": 1_024, "M": 1_024},),
+}
+RECURRENT_SIZES = {
+    "small": {"T": 33, "B": 3, "N": 45},
+    "sizes": ({"T": 100, "B": 16, "N": 256},),
+    "device": ({"T": 100, "B": 256, "N": 512},),
+}
+
+
+def followed(op: str, forward: dict, known: Sizes, settings: dict, skip=()) -> dict:
+    """Outputs of an operation on NumPy, from which the inputs of its way back are made."""
+    op = contract.OPS[op]
+    outputs = contract.allocate(op, np, contract.check(op, known, **forward), skip=skip)
+    dispatch.function("numpy", op)(**forward, **outputs, **settings)
+    return outputs
+
+
+def layer_inputs(model: str):
+    """5% of the inputs fire; the weights make the layer fire about as much."""
+
+    def make(sizes: Sizes, rng) -> tuple[dict, dict]:
+        neuron, _ = NEURONS[model]
+        fired = spikes(rng, (sizes["T"], sizes["B"], sizes["N"]), 0.05)
+        weights = normal(rng, (sizes["N"], sizes["M"])) * np.float32(30 / sizes["N"] ** 0.5)
+        arrays = {
+            "packed_in": spike_pack(fired, backend="numpy"),
+            "weights": weights,
+            "bias": np.full(sizes["M"], 0.5, np.float32),
+            "state": initial_state(neuron, (sizes["B"], sizes["M"])),
+        }
+        settings = {"coefficients": neuron.coefficients(1.0), "interval": INTERVAL}
+        return arrays, {**settings, "method": "event"}
+
+    return make
+
+
+def layer_back_inputs(model: str):
+    def make(sizes: Sizes, rng) -> tuple[dict, dict]:
+        forward, settings = layer_inputs(model)(sizes, rng)
+        skip = ("spikes", "packed", "currents")
+        outputs = followed("layer_forward", forward, layer_sizes(model)(sizes), settings, skip)
+        forward.pop("state")
+        shape = (sizes["T"], sizes["B"], sizes["M"])
+        arrays = {
+            **forward,
+            "checkpoints": outputs["checkpoints"],
+            "currents": None,
+            "grad_spikes": normal(rng, shape),
+            "grad_final_state": None,
+        }
+        return arrays, {**settings, "surrogate": SURROGATE, "detach_reset": False}
+
+    return make
+
+
+def layer_sizes(model: str):
+    """Sizes that follow for a layer, or for neurons that feed one another."""
+
+    def derive(sizes: Sizes) -> Sizes:
+        targets = sizes.get("M", sizes["N"])
+        return {
+            "Q": -(-sizes["T"] // INTERVAL),
+            "C": len(NEURONS[model][0].coefficient_names),
+            "V": -(-sizes["N"] // 32),
+            "W": -(-targets // 32),
+        }
+
+    return derive
+
+
+def recurrent_inputs(model: str):
+    def make(sizes: Sizes, rng) -> tuple[dict, dict]:
+        forward, settings = neuron_inputs(model)(sizes, rng)
+        settings.pop("steps")
+        n = sizes["N"]
+        weights = normal(rng, (n, n)) * np.float32(1 / n**0.5)
+        before = spikes(rng, (sizes["B"], n), 0.05)
+        return {**forward, "weights": weights, "spikes_before": before}, settings
+
+    return make
+
+
+def recurrent_back_inputs(model: str):
+    def make(sizes: Sizes, rng) -> tuple[dict, dict]:
+        forward, settings = recurrent_inputs(model)(sizes, rng)
+        known = layer_sizes(model)(sizes)
+        outputs = followed("recurrent_forward", forward, known, settings, ("spikes",))
+        forward.pop("state")
+        arrays = {
+            **forward,
+            "packed": outputs["packed"],
+            "checkpoints": outputs["checkpoints"],
+            "grad_spikes": normal(rng, forward["current"].shape),
+            "grad_final_state": None,
+        }
+        return arrays, {**settings, "surrogate": SURROGATE, "detach_reset": False}
+
+    return make
+
+
+def layer_cases(model: str):
+    """The layer and the recurrent neurons of a model, there and back."""
+    shared = {"variant": model, "derive": layer_sizes(model), "slow_reference": True}
+    skipped = ("spikes", "currents")
+    yield Case("layer_forward", layer_inputs(model), skip=skipped, **LAYER_SIZES, **shared)
+    not_asked = ("grad_spikes_in", "grad_coefficients")
+    yield Case("layer_backward", layer_back_inputs(model), skip=not_asked, **LAYER_SIZES, **shared)
+    yield Case(
+        "recurrent_forward", recurrent_inputs(model), skip=("spikes",), **RECURRENT_SIZES, **shared
+    )
+    yield Case(
+        "recurrent_backward",
+        recurrent_back_inputs(model),
+        skip=("grad_coefficients",),
+        tolerance=1e-5,
+        **RECURRENT_SIZES,
+        **shared,
+    )
+
+
+READOUT = LI(tau_mem=20.0)
+READOUT_SIZES = {
+    "small": {"T": 33, "B": 3, "N": 45},
+    "sizes": ({"T": 100, "B": 64, "N": 100},),
+    "device": ({"T": 100, "B": 256, "N": 1_000},),
+    "derive": lambda sizes: {"S": 1, "C": len(READOUT.coefficient_names)},
+}
+PARAMETERS = {"small": {"K": 1_003}, "sizes": ({"K": 2**20},), "device": ({"K": 2**24},)}
+
+
+def leaky_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
+    current = normal(rng, (sizes["T"], sizes["B"], sizes["N"]))
+    state = normal(rng, (1, *current.shape[1:]))
+    return {"current": current, "state": state}, {"coefficients": READOUT.coefficients(1.0)}
+
+
+def leaky_back_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
+    forward, settings = leaky_inputs(sizes, rng)
+    arrays = {
+        **dict.fromkeys(("current", "membrane", "state")),
+        "grad_membrane": normal(rng, forward["current"].shape),
+        "grad_final_state": None,
+    }
+    return arrays, settings
+
+
+def adam_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
+    arrays = {name: normal(rng, sizes["K"]) for name in ("parameter", "grad", "first")}
+    arrays["second"] = np.abs(normal(rng, sizes["K"]))
+    values = (1e-3, 0.9, 0.1, 0.999, 0.001, 1.0, 1e-8, 1.0)
+    return arrays, {"coefficients": AdamCoefficients(*map(np.float32, values))}
+
+
+def sgd_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
+    arrays = {name: normal(rng, sizes["K"]) for name in ("parameter", "grad", "velocity")}
+    return arrays, {"coefficients": SGDCoefficients(*map(np.float32, (1e-2, 0.9, 1.0)), False)}
+
+
+def training_cases():
+    yield from layer_cases("LIF")
+    yield Case("leaky_forward", leaky_inputs, **READOUT_SIZES)
+    yield Case("leaky_backward", leaky_back_inputs, skip=("grad_coefficients",), **READOUT_SIZES)
+    yield Case("adam_step", adam_inputs, **PARAMETERS)
+    yield Case("sgd_step", sgd_inputs, **PARAMETERS)
 
 
 # ------------------------------------------------------------------ plasticity
@@ -822,6 +1002,7 @@ CASES: tuple[Case, ...] = (
     *neuron_cases(),
     *format_cases(),
     *matmul_cases(),
+    *training_cases(),
     *stdp_cases(),
     *code_cases(),
     *network_cases(),

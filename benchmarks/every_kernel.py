@@ -11,7 +11,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks import measure
-from benchmarks.cases import CASES, DIFFERENTIABLE, Case, half_cases
+from benchmarks.cases import (
+    CASES,
+    CONVENTIONS,
+    DIFFERENTIABLE,
+    Case,
+    backward_inputs,
+    half_cases,
+    layer_cases,
+    neuron_case,
+    neuron_inputs,
+)
 from benchmarks.measure import Target
 from cusnn import contract, driver, surrogates
 
@@ -36,6 +46,20 @@ def half_variants() -> Iterator[Case]:
         yield from half_cases(model)
 
 
+def convention_variants() -> Iterator[Case]:
+    """Neurons that follow other libraries, there and back."""
+    for model in CONVENTIONS:
+        dense = ("packed", "checkpoints")
+        yield neuron_case("neuron_forward", model, model, neuron_inputs, dense)
+        yield neuron_case("neuron_backward", model, model, backward_inputs, ())
+
+
+def layer_variants() -> Iterator[Case]:
+    """Layers and recurrent neurons of the models that have no case of their own."""
+    for model in DIFFERENTIABLE[1:]:
+        yield from layer_cases(model)
+
+
 def streaming_variants() -> Iterator[Case]:
     """Networks in rings on so few blocks that each carries several tiles."""
     for case in CASES:
@@ -49,7 +73,13 @@ def streaming_variants() -> Iterator[Case]:
         yield replace(case, make=make, variant=f"{case.variant} streaming")
 
 
-MORE: tuple[Case, ...] = (*backward_variants(), *half_variants(), *streaming_variants())
+MORE: tuple[Case, ...] = (
+    *backward_variants(),
+    *half_variants(),
+    *convention_variants(),
+    *layer_variants(),
+    *streaming_variants(),
+)
 
 
 def cases() -> Iterator[Case]:

@@ -346,6 +346,7 @@ def test_coefficients(case):
 
 def test_one_list_of_kinds_in_every_room():
     structs = re.findall(r"^struct (\w+) \{", driver.headers()["surrogates.cuh"], re.M)
+    assert structs.pop() == "Surrogate"  # any of those before it, chosen while it runs
     assert tuple(structs) == numba_cpu.KINDS == tuple(numpy_ref.FORMULAS)
     assert {surrogate.kind for surrogate, _ in CASES.values()} == set(numba_cpu.KINDS)
 
