@@ -158,15 +158,13 @@ def network_advance(
         bool(((models >= 1) & (models <= 3)).all()),
     )
     per_neuron = segments[:, 6].any()
-    fired = np.zeros((n_tiles, BLOCK), np.uint8)
     work = Work(
         own=np.empty((n_tiles, MOST_COEFFICIENTS, size if per_neuron else 0), np.float32),
         until=np.zeros((n_tiles, size), np.int32),
         arriving=np.zeros((n_tiles, STEPS_PER_DRAW + 1, channels * size), np.int32),
         random=np.empty((n_tiles, STEPS_PER_DRAW, WORDS), np.int32),
         groups=np.empty((n_tiles, 2, GROUPS), np.int64),
-        fired=fired,
-        eights=fired.view(np.uint64).reshape(n_tiles, -1, 4),
+        fired=np.empty((n_tiles, BLOCK), np.int32),
         listed=np.empty((n_tiles, interval, size), np.int32),
         counts=np.zeros((n_tiles, interval), np.int64),
         events=np.zeros((n_tiles, 8), np.int64),

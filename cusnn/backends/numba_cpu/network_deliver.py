@@ -56,9 +56,14 @@ def deliver(
     words, amounts, row_starts, offsets, spikes, spike_starts, now, shortest, groups, arriving
 ):
     """Add all words that are due in step ``now``; returns their number."""
-    events, n_groups = np.int64(0), np.int64(0)
-    for delay in range(shortest, offsets.shape[1]):
+    events, n_groups, width = np.int64(0), np.int64(0), offsets.shape[1]
+    places, earliest = offsets.reshape(-1), spike_starts[now - width + 1]
+    for delay in range(shortest, width):
         for k in range(spike_starts[now - delay], spike_starts[now - delay + 1]):
+            # Of a spike of about the same step: entries of neighbouring delays share a line.
+            following = spikes[max(k - AHEAD, earliest)]
+            prefetch(places, following * width + delay)
+            prefetch(row_starts, following)
             source = spikes[k]
             row = row_starts[source]
             begin = row + np.int64(offsets[source, delay - 1])

@@ -6,7 +6,7 @@ from numba import njit
 from cusnn.backends.numba_cpu.network_tables import INNER
 
 STEPS_PER_DRAW = 4
-BLOCK = 256
+BLOCK = 512
 FLIP = np.uint32(0x80000000)
 NEVER = np.int32(0x7FFFFFFF)
 M0, M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)

@@ -55,10 +55,9 @@ class Work(NamedTuple):
         until: step of the call from which a neuron no longer rests, int32 [X, L].
         arriving: input of four steps, each in the row of its number modulo 4, int32 [X, 5, slots];
             zero but between delivery and arrival, and in the last row always.
-        random: random words, int32 [X, 4, 256].
+        random: random words, int32 [X, 4, 512].
         groups: begins and ends of groups of words, int64 [X, 2, 256].
-        fired, eights: who fired of a block of neurons, uint8 [X, 1024], and the same memory as
-            uint64 [X, 32, 4].
+        fired: which neurons of a block fired, int32 [X, 1024].
         listed: who fired in each step since the last exchange, int32 [X, interval, L].
         counts: how many in each step, int64 [X, interval].
         events: words added, in the first entry of a cache line, int64 [X, 8].
@@ -70,7 +69,6 @@ class Work(NamedTuple):
     random: np.ndarray
     groups: np.ndarray
     fired: np.ndarray
-    eights: np.ndarray
     listed: np.ndarray
     counts: np.ndarray
     events: np.ndarray
