@@ -14,7 +14,9 @@ from pathlib import Path
 import emulator
 
 TESTS = Path(__file__).resolve().parent
-DEFAULT = ["-q", "-x", "-k", "emulated and not slow", "-p", "no:cacheprovider", str(TESTS)]
+# Models whose structs only compute share the templates that move memory with LIF and its kin.
+CHOSEN = "emulated and not slow and not conventions and not neuron_models"
+DEFAULT = ["-q", "-x", "-k", CHOSEN, "-p", "no:cacheprovider", str(TESTS)]
 if importlib.util.find_spec("xdist"):
     DEFAULT += ["-n", "auto"]
 

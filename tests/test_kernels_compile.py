@@ -1,6 +1,7 @@
 """Every instantiation compiles through NVRTC, for every architecture, with production options."""
 
 import importlib
+import os
 import re
 import struct
 
@@ -10,7 +11,12 @@ from conftest import skip
 
 from cusnn import contract, driver
 
-ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
+# CI names the oldest and the newest, beside Hopper, for which registers are counted below; whoever
+# runs the tests compiles for all.
+ARCHITECTURES = tuple(
+    int(number)
+    for number in os.environ.get("CUSNN_ARCHITECTURES", "75,80,86,89,90,100,120").split(",")
+)
 SOURCES = sorted({(kernel, op.room) for op in contract.OPS.values() for kernel in op.kernels})
 
 
