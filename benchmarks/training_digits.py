@@ -11,8 +11,6 @@ import dataclasses
 import statistics
 import time
 
-import numpy as np
-
 from benchmarks.training_contenders import _torch, by_hand, cusnn_neurons, snntorch, spikingjelly
 
 STEPS, HIDDEN, CLASSES, BATCH, EPOCHS, RATE = 25, 100, 10, 64, 20, 1e-2
@@ -75,7 +73,7 @@ def _with_torch(name, seed, threads, steps):
     from cusnn.training import RECIPES
 
     train, test = (
-        (torch.from_numpy(part.values), torch.from_numpy(np.asarray(part.labels, np.int64)))
+        (torch.from_numpy(part.values(part.indices)), torch.from_numpy(part.labels))
         for part in RECIPES["digits"].data(seed=seed)
     )
     torch.manual_seed(seed)

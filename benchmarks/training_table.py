@@ -115,6 +115,8 @@ def _accuracies(entry: dict) -> list[str]:
     ]
     for name, runs in entry["runs"].items():
         done = [run for run in runs if "error" not in run]
+        if not done:
+            continue
         found = [run["accuracy"] for run in done]
         cells = [
             name,

@@ -82,3 +82,17 @@ def test_comparison_is_that_of_the_result_file():
     for entry in content["rows"].values():
         (line,) = (line for line in table if line.startswith(f"| {entry['title']} ("))
         assert line in TEXT
+
+
+def test_training_is_that_of_the_result_file():
+    from benchmarks import training_table
+
+    content = json.loads((RESULTS / "training" / "training.json").read_text())
+    table = training_table.markdown(content).splitlines()
+    shown = [entry["title"] for name, entry in content["rows"].items() if name != "digits_steps"]
+    for title in shown:
+        line = next(line for line in table if line.startswith(f"| {title}"))
+        assert line in TEXT
+    accuracies = [line for line in table if line.startswith(("| cusnn | 9", "| cusnn.torch | 9"))]
+    assert len(accuracies) == 2
+    assert all(line in TEXT for line in accuracies)
