@@ -54,7 +54,7 @@ What to know:
 """
 
 try:
-    import torch  # noqa: F401
+    import torch  # noqa: F401  first, for the message where it is missing
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         'cusnn.torch needs PyTorch: pip install "cusnn[torch]"', name="torch"
