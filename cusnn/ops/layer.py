@@ -199,10 +199,9 @@ def layer_backward(
     Returns:
         LayerGradients. By "event", NumPy and Numba give the same bits, with any number of threads
         and whatever the interval, but for ``spikes_in``: ``weights`` and ``bias`` are added up
-        from the last step to the first, and in a step from the first sample to the last. CUDA
-        adds them up in an order of its own, the same on every run. Sums in another order (by
-        "dense", of ``spikes_in``, on CUDA) differ by at most (terms + 1) 2^-23 times the sum of
-        their terms' magnitudes.
+        from the last step to the first, and in a step from the first sample to the last, on
+        CUDA too. Sums in another order (by "dense", of ``spikes_in``) differ by at most
+        (terms + 1) 2^-23 times the sum of their terms' magnitudes.
 
     Raises:
         ValueError: as ``layer_forward``; also (arrays on the CPU) checkpoints that are not finite,
