@@ -39,7 +39,7 @@ ALLOWED = {
     "cusnn.analysis": ((), ("numpy",)),
     "cusnn.validation": (("analysis",), ("numpy",)),
     "cusnn.torch": (("torch", "ops", "driver", "conventions", *FRONT), ("numpy", "torch")),
-    "cusnn.plots": (("analysis",), ("numpy", "matplotlib")),
+    "cusnn.plots": (("plots", "analysis"), ("numpy", "matplotlib")),
 }
 ON_TOP = ("cusnn.cli", "cusnn.info", "cusnn.__main__", "cusnn")
 

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from cusnn import plots, validation
+from cusnn.plots import networks, style
 
 SLICES = {"L23E": slice(0, 10), "L23I": slice(10, 14), "L4E": slice(14, 24)}
 TIMES = np.array([1.0, 2.0, 2.5, 9.0, 30.0, 4.0])
@@ -32,10 +33,10 @@ def drawn(ax):
 def test_raster_draws_each_spike_of_the_window(ax):
     assert plots.raster(ax, TIMES, NEURONS, SLICES, start=2.0, stop=10.0) is ax
     assert drawn(ax) == {
-        (2.0, 12, plots.INHIBITORY),
-        (2.5, 13, plots.INHIBITORY),
-        (9.0, 20, plots.EXCITATORY),
-        (4.0, 3, plots.EXCITATORY),
+        (2.0, 12, style.INHIBITORY),
+        (2.5, 13, style.INHIBITORY),
+        (9.0, 20, style.EXCITATORY),
+        (4.0, 3, style.EXCITATORY),
     }
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["L2/3", "L4"]
     assert ax.get_yticks().tolist() == [7.0, 19.0]
@@ -187,7 +188,7 @@ def test_validation_draws_every_statistic(tmp_path):
         assert text.startswith(f"{one.distance:.3f} ")
         assert text.endswith(f" {one.threshold:.3f}")
         assert ("≤" in text) == one.inside
-        assert (ax.texts[0].get_color() == plots.INK) == one.inside
+        assert (ax.texts[0].get_color() == style.INK) == one.inside
         assert len(ax.patches) == 2
     assert [ax.get_ylabel() for ax in drawn.axes[::3]] == ["L2/3 E", "L2/3 I", "L4 E"]
     assert drawn.axes[7].get_xlabel() == "CV of inter-spike intervals"
@@ -251,7 +252,7 @@ def test_without_matplotlib(monkeypatch):
     ("n", "text"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")]
 )
 def test_ordinals(n, text):
-    assert plots._ordinal(n) == text
+    assert networks._ordinal(n) == text
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ def test_ordinals(n, text):
 )
 def test_labels_of_users(label, text, layer):
     assert plots.pretty(label) == text
-    assert plots._layer(label) == layer
+    assert style.layer_of(label) == layer
 
 
 def test_rates_that_are_not_known(ax):

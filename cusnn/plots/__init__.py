@@ -1,0 +1,35 @@
+"""Pictures: functions that take and return matplotlib ``ax``, and some that return a figure.
+
+A label that ends in I is drawn as inhibitory, any other as excitatory.
+"""
+
+from cusnn.plots.learning import confusion_matrix, confusions, learning_curve, training
+from cusnn.plots.networks import (
+    activity,
+    distributions,
+    intervals,
+    population_rate,
+    raster,
+    rates,
+)
+from cusnn.plots.neurons import traces
+from cusnn.plots.references import comparison, validation
+from cusnn.plots.style import colour, pretty
+
+__all__ = [
+    "activity",
+    "colour",
+    "comparison",
+    "confusion_matrix",
+    "confusions",
+    "distributions",
+    "intervals",
+    "learning_curve",
+    "population_rate",
+    "pretty",
+    "raster",
+    "rates",
+    "traces",
+    "training",
+    "validation",
+]
