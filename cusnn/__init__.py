@@ -36,6 +36,7 @@ _HOMES = {
 _MODULES = (
     "analysis",
     "data",
+    "energy",
     "models",
     "network",
     "neurons",

@@ -36,6 +36,11 @@ ALLOWED = {
         ("training", "ops", "data", "neurons", "surrogates", "dispatch"),
         ("numpy",),
     ),
+    "cusnn.energy": (
+        ("energy", "simulation", "network", "training", "data", "ops", "dispatch", "driver"),
+        ("numpy", "pandas", "matplotlib", "pynvml"),
+    ),
+    "cusnn.energy.counts": ((), ("numpy",)),
     "cusnn.analysis": ((), ("numpy",)),
     "cusnn.validation": (("analysis",), ("numpy",)),
     "cusnn.torch": (("torch", "ops", "driver", "conventions", *FRONT), ("numpy", "torch")),

@@ -1,0 +1,26 @@
+"""What a spike costs: exact counts of what ran, published prices, and where spiking wins.
+
+Counts are taken from what runs return, after them; nothing here is in a loop.
+"""
+
+import importlib
+
+# Public name -> the module that defines it, loaded when first asked for.
+_HOMES = {
+    "cusnn.energy.counts": ("OpCounts", "Workload"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'cusnn.energy' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
