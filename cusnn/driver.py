@@ -347,6 +347,24 @@ def free_bytes() -> int:
     return free + cupy.get_default_memory_pool().free_bytes()
 
 
+def pci_bus_id() -> str:
+    """Address of the current device on the PCI bus, by which NVML knows it too.
+
+    Raises:
+        DriverError: CuPy or a GPU is missing.
+    """
+    return _cupy().cuda.Device().pci_bus_id
+
+
+def synchronise() -> None:
+    """Wait for all work of the current device, of every stream and library of this process.
+
+    Raises:
+        DriverError: CuPy or a GPU is missing.
+    """
+    _cupy().cuda.runtime.deviceSynchronize()
+
+
 def kernel_names(source: str) -> tuple[str, ...]:
     """Names of the ``__global__`` functions of a source, in order."""
     pattern = r"__global__\s+(?:void\s+)?(?:__launch_bounds__\([^)]*\)\s+)?(?:void\s+)?(\w+)\s*\("

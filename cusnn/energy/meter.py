@@ -1,0 +1,359 @@
+"""Measured energy: windows around work, long enough for the counter, with idle power beside."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+from cusnn import driver
+from cusnn.energy.sensors import SENSORS, Unreadable
+
+IDLE_S, COOLDOWN_S, REPEATS, LEAST_TICKS = 5.0, 1.0, 3, 50
+# How often an idle counter is looked at, and how long calls between two synchronisations take, s.
+POLL_S, BATCH_S = 0.01, 0.1
+OPEN = "the window has not ended"
+
+
+@dataclass(frozen=True)
+class Window:
+    """One stretch of work.
+
+    Attributes:
+        seconds: of wall time.
+        joules: that the counter moved by, idle power included.
+        calls: how often the work was done in it.
+    """
+
+    seconds: float
+    joules: float
+    calls: int = 1
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Energy that one counter saw, or why it saw none.
+
+    Attributes:
+        source: "NVML" (the GPU's whole board) or "RAPL" (CPU packages and their memory).
+        joules: of one call, idle power included, median over the windows; None for unknown.
+        reason: why ``joules`` is None.
+        seconds: wall time of one call, median; None where nothing was timed.
+        windows: all of them, in order.
+        spread: least and greatest J of one call; None for a single window.
+        idle_w: power of the idle machine, W; None where it was not measured.
+        tick_s: seconds between two moves of the idle counter; None where it was not measured.
+        domains: J of one call by part of the machine, median.
+        conditions: of the last window's end: name, driver, clocks, power limit, temperature.
+    """
+
+    source: str
+    joules: float | None = None
+    reason: str | None = None
+    seconds: float | None = None
+    windows: tuple[Window, ...] = ()
+    spread: tuple[float, float] | None = None
+    idle_w: float | None = None
+    tick_s: float | None = None
+    domains: dict[str, float] = field(default_factory=dict)
+    conditions: dict = field(default_factory=dict)
+
+    @property
+    def dynamic_j(self) -> float | None:
+        """J of one call above those of the idle machine in the same time; None for unknown."""
+        if self.joules is None or self.idle_w is None:
+            return None
+        return self.joules - self.idle_w * self.seconds
+
+    @property
+    def watts(self) -> float | None:
+        """Mean power while it worked, W; None for unknown."""
+        return None if self.joules is None else self.joules / self.seconds
+
+    def to_dict(self) -> dict:
+        """All of it, for JSON."""
+        return {**asdict(self), "dynamic_j": self.dynamic_j, "watts": self.watts}
+
+
+class Meter:
+    """Counters of energy around one stretch of work.
+
+        with Meter() as meter:
+            work()
+        meter["RAPL"].joules
+
+    A window shorter than a counter needs (NVML: 5 s, RAPL: 1 s, or 50 of its ticks) gives None and
+    the reason; ``measure`` repeats short work until it is long enough. An exception inside the
+    window is passed on.
+
+    Args:
+        sources: of "NVML", "RAPL".
+        idle_s: seconds to measure idle power for before the window; 0 for not.
+        gpu: UUID or PCI bus id of the GPU; None for the one that CUDA uses.
+        synchronise: waits for work that was handed over; None for CUDA's, where it is in use.
+
+    Raises:
+        ValueError: an unknown source, or a negative time.
+    """
+
+    def __init__(
+        self,
+        sources: tuple[str, ...] = ("NVML", "RAPL"),
+        *,
+        idle_s: float = 0.0,
+        gpu: str | None = None,
+        synchronise: Callable[[], None] | None = None,
+    ):
+        for source in sources:
+            _check_source("Meter", source)
+        _check_seconds("Meter", "idle_s", idle_s)
+        self._gpu, self._idle_s = gpu, idle_s
+        self._synchronise = synchronise or _wait_for_gpu
+        self._found: dict[str, Measurement] = {s: Measurement(s, reason=OPEN) for s in sources}
+        self._probes: dict[str, _Probe] = {}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Meter:
+        with contextlib.ExitStack() as stack:
+            probes = {}
+            for source in self._found:
+                with self._noting(source):
+                    probe = stack.enter_context(_opened(source, self._gpu))
+                    probe.idle(self._idle_s)
+                    probes[source] = probe
+            self._synchronise()
+            for source, probe in probes.items():
+                with self._noting(source):
+                    probe.start()
+                    self._found[source] = Measurement(source, reason=OPEN)
+                    self._probes[source] = probe
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        with self._stack:
+            if kind is not None:
+                reason = f"{kind.__name__} ended the work"
+                self._found |= {s: Measurement(s, reason=reason) for s in self._probes}
+                return
+            self._synchronise()
+            for source, probe in self._probes.items():
+                with self._noting(source):
+                    probe.stop()
+                    self._found[source] = probe.found()
+
+    @contextlib.contextmanager
+    def _noting(self, source: str) -> Iterator[None]:
+        """A counter that fails stops no work; its measurement says why."""
+        try:
+            yield
+        except Unreadable as error:
+            self._found[source] = Measurement(source, reason=str(error))
+
+    def __getitem__(self, source: str) -> Measurement:
+        """What the counter of a source saw."""
+        if source not in self._found:
+            raise KeyError(f"Meter: no source {source!r}, there are {list(self._found)}")
+        return self._found[source]
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """One for each source, in order."""
+        return tuple(self._found.values())
+
+
+def measure(
+    function: Callable[[], object],
+    *,
+    source: str = "NVML",
+    repeats: int = REPEATS,
+    least_s: float | None = None,
+    idle_s: float = IDLE_S,
+    cooldown_s: float = COOLDOWN_S,
+    gpu: str | None = None,
+    synchronise: Callable[[], None] | None = None,
+) -> Measurement:
+    """Energy of one call of a function: median over windows, each of as many calls as fill it.
+
+    Idle power is measured first, then the function is warmed up, then each window lasts as long as
+    the counter needs, with a pause after it. Where nothing can be read the function is not called.
+
+    Args:
+        function: the work, without arguments.
+        source: "NVML" for the GPU, "RAPL" for the CPU.
+        repeats: windows, 3 or more.
+        least_s: seconds of a window at least; None for the counter's 5 (NVML) or 1 (RAPL). 50 of
+            its ticks, as seen while idle, where those take longer.
+        idle_s: seconds of idle to measure, 0 for not.
+        cooldown_s: seconds of pause after a window.
+        gpu, synchronise: as ``Meter`` has them.
+
+    Raises:
+        ValueError: an unknown source, fewer than 3 repeats, or a negative time.
+    """
+    _check_source("measure", source)
+    if not isinstance(repeats, int) or repeats < REPEATS:
+        raise ValueError(f"measure: repeats must be {REPEATS} or more, got {repeats!r}")
+    for name, value in (("least_s", least_s), ("idle_s", idle_s), ("cooldown_s", cooldown_s)):
+        _check_seconds("measure", name, value)
+    synchronise = synchronise or _wait_for_gpu
+    try:
+        with _opened(source, gpu) as probe:
+            synchronise()
+            probe.idle(idle_s)
+            batch = _batch(function, synchronise)
+            least = max(probe.sensor.least_s if least_s is None else least_s, probe.ticks_s)
+            for _ in range(repeats):
+                probe.start()
+                calls, started = 0, time.perf_counter()
+                while time.perf_counter() - started < least:
+                    _call(function, batch, synchronise)
+                    calls += batch
+                probe.stop(calls)
+                time.sleep(cooldown_s)
+            return probe.found(least)
+    except Unreadable as error:
+        return Measurement(source, reason=str(error))
+
+
+class _Probe:
+    """A sensor, and what was read from it."""
+
+    def __init__(self, sensor):
+        self.sensor = sensor
+        self.idle_w = self.tick_s = None
+        self._windows: list[Window] = []
+        self._parts: list[dict[str, float]] = []
+        self._conditions: dict = {}
+        self._start: tuple = ()
+
+    @property
+    def ticks_s(self) -> float:
+        """Seconds of as many ticks as a window needs."""
+        return 0.0 if self.tick_s is None else LEAST_TICKS * self.tick_s
+
+    def idle(self, seconds: float) -> None:
+        """Power between the first and the last move of the counter, and seconds between moves."""
+        if seconds <= 0:
+            return
+        moves, last = [], self._joules()
+        stop = time.perf_counter() + seconds
+        while time.perf_counter() < stop:
+            time.sleep(POLL_S)
+            now = self._joules()
+            if now != last:
+                moves.append((time.perf_counter(), now))
+                last = now
+        if len(moves) < 2:
+            raise Unreadable(f"the counter moved {len(moves)} times in {seconds:g} s")
+        (t_0, j_0), (t_1, j_1) = moves[0], moves[-1]
+        self.idle_w, self.tick_s = (j_1 - j_0) / (t_1 - t_0), (t_1 - t_0) / (len(moves) - 1)
+
+    def start(self) -> None:
+        warmth = self.sensor.conditions().get("temperature_c")
+        self._start = (warmth, self.sensor.read(), time.perf_counter())
+
+    def stop(self, calls: int = 1) -> None:
+        stopped, after = time.perf_counter(), self.sensor.read()
+        warmth, before, started = self._start
+        self._conditions = self.sensor.conditions()
+        if warmth is not None:
+            self._conditions["temperature_before_c"] = warmth
+        parts = {name: after[name] - before[name] for name in after}
+        self._parts.append({name: joules / calls for name, joules in parts.items()})
+        self._windows.append(Window(stopped - started, sum(parts.values()), calls))
+
+    def found(self, least_s: float | None = None) -> Measurement:
+        """The measurement of all windows, each of ``least_s`` seconds at least."""
+        source, windows = self.sensor.source, tuple(self._windows)
+        least = max(self.sensor.least_s, self.ticks_s) if least_s is None else least_s
+        known = {
+            "seconds": statistics.median(window.seconds / window.calls for window in windows),
+            "idle_w": self.idle_w,
+            "tick_s": self.tick_s,
+            "conditions": self._conditions,
+        }
+        shortest = min(window.seconds for window in windows)
+        if shortest < least:
+            reason = f"the work took {shortest:.3g} s, {source} needs {least:.3g} s or more"
+            return Measurement(source, reason=reason, **known)
+        joules = [window.joules / window.calls for window in windows]
+        return Measurement(
+            source,
+            statistics.median(joules),
+            windows=windows,
+            spread=(min(joules), max(joules)) if len(joules) > 1 else None,
+            domains={
+                name: statistics.median(parts[name] for parts in self._parts)
+                for name in self._parts[0]
+            },
+            **known,
+        )
+
+    def _joules(self) -> float:
+        return sum(self.sensor.read().values())
+
+
+@contextlib.contextmanager
+def _opened(source: str, gpu: str | None) -> Iterator[_Probe]:
+    """A probe; while it is open a thread reads counters that would wrap unseen."""
+    sensor = SENSORS[source](gpu)
+    stop = threading.Event()
+
+    def keep_reading() -> None:
+        with contextlib.suppress(Unreadable):
+            while not stop.wait(sensor.most_s):
+                sensor.read()
+
+    reader = threading.Thread(target=keep_reading, name=f"cusnn {source}", daemon=True)
+    try:
+        if sensor.most_s is not None:
+            reader.start()
+        yield _Probe(sensor)
+    finally:
+        stop.set()
+        if reader.ident is not None:
+            reader.join()
+        sensor.close()
+
+
+def _batch(function: Callable, synchronise: Callable) -> int:
+    """Warm up; how many calls go between two synchronisations."""
+    batch = 1
+    _call(function, batch, synchronise)
+    while True:
+        started = time.perf_counter()
+        _call(function, batch, synchronise)
+        if time.perf_counter() - started >= BATCH_S:
+            return batch
+        batch *= 2
+
+
+def _call(function: Callable, times: int, synchronise: Callable) -> None:
+    for _ in range(times):
+        function()
+    synchronise()
+
+
+def _wait_for_gpu() -> None:
+    """Wait for what CuPy or PyTorch were asked to do, where this process uses a GPU by them."""
+    if "cupy" in sys.modules and driver.unavailable() is None:
+        driver.synchronise()
+        return
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def _check_source(where: str, source: str) -> None:
+    if source not in SENSORS:
+        raise ValueError(f"{where}: source must be one of {', '.join(SENSORS)}, got {source!r}")
+
+
+def _check_seconds(where: str, name: str, value: float | None) -> None:
+    if value is not None and not 0 <= value < float("inf"):
+        raise ValueError(f"{where}: {name} must be a number of seconds, 0 or more, got {value!r}")
