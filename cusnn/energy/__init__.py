@@ -8,6 +8,8 @@ import importlib
 # Public name -> the module that defines it, loaded when first asked for.
 _HOMES = {
     "cusnn.energy.counts": ("OpCounts", "Workload"),
+    "cusnn.energy.devices": ("DeviceProfile", "Price", "device", "devices", "register_device"),
+    "cusnn.energy.units": ("Quantity",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
