@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import itertools
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from unittest import mock
@@ -12,6 +12,7 @@ from unittest import mock
 import numpy as np
 
 from cusnn import models
+from cusnn.energy import meter
 from cusnn.ops import network as engine
 from cusnn.simulation import Simulation
 
@@ -19,8 +20,8 @@ COMPARED = "spikes as on the CPU"
 EXCHANGES = ("mailbox", "barrier")
 COMPARED_SCALE, COMPARED_MS = 0.1, 200.0
 WARMUP_MS, TRIAL_MS = 100.0, 1000.0
-# The energy counter moves every few tens of milliseconds: a run of seconds is read well.
-WALL_S, MOST_MS = 3.0, 100_000.0
+# A stretch is timed as often as a window of the energy counter needs, or so often without one.
+WALL_S, MOST_MS, REPEATS = 1.0, 100_000.0, 3
 NOTE = "of the GPU alone, by its own counter; not at the socket"
 
 
@@ -46,21 +47,39 @@ class Exchanged:
             return self._simulation.run(duration)
 
 
+class Stretch:
+    """So much model time as one piece of work, with the events and spikes of all its runs."""
+
+    def __init__(self, ours, time_ms: float):
+        self.ours, self.time_ms = ours, time_ms
+        self.runs = self.events = self.spikes = 0
+
+    def __call__(self) -> None:
+        result = self.ours.run(self.time_ms)
+        self.runs += 1
+        self.events += int(result.events)
+        self.spikes += int(result.steps.size)
+
+    def seconds(self) -> float:
+        """Wall time of one more run."""
+        started = time.perf_counter()
+        self()
+        return time.perf_counter() - started
+
+
 def items(
     scale: float = 1.0,
     make: Callable = Exchanged,
-    energy: Callable[[], float | None] | None = None,
+    energy: Callable[[Callable], meter.Measurement] = meter.measure,
 ) -> Iterator[tuple[str, Callable[[], dict]]]:
     """Name and function of every item, in order.
 
     Args:
         scale: of the timed network.
         make: as ``Exchanged``.
-        energy: joules since any moment, or None where nothing counts them; None to ask NVML.
+        energy: measures the energy of one call of a function.
     """
     yield COMPARED, functools.partial(compare, make)
-    energy = energy or nvml_energy()
-    yield "idle", functools.partial(idle, energy)
     for drive, exchange, recorded in itertools.product(models.DRIVES, EXCHANGES, (False, True)):
         name = f"{drive}, {exchange}, {'with' if recorded else 'without'} recording"
         network = functools.partial(models.microcircuit, scale, drive=drive)
@@ -89,81 +108,38 @@ def compare(make: Callable = Exchanged) -> dict:
 def measure(
     network: Callable, exchange: str, recorded: bool, make: Callable, energy: Callable
 ) -> dict:
-    """Real-time factor, and energy where it is counted, of a stretch of some seconds."""
+    """Real-time factor, and energy where it is counted, of stretches of about a second."""
     ours = make(network(), "cuda", exchange, recorded)
     ours.run(WARMUP_MS)
-    trial = timed(ours, TRIAL_MS, energy)
-    factor = WALL_S / trial["seconds_of_wall"]
-    time_ms = float(np.clip(TRIAL_MS * np.floor(factor), TRIAL_MS, MOST_MS))
-    found = timed(ours, time_ms, energy)
+    factor = WALL_S / Stretch(ours, TRIAL_MS).seconds()
+    stretch = Stretch(ours, float(np.clip(TRIAL_MS * np.floor(factor), TRIAL_MS, MOST_MS)))
+    measured = energy(stretch)
+    seconds = measured.seconds
+    if seconds is None:
+        seconds = statistics.median(stretch.seconds() for _ in range(REPEATS))
+    events = stretch.events / stretch.runs
     return {
-        "value": found["seconds_of_wall"] / (time_ms / 1000.0),
+        "value": seconds / (stretch.time_ms / 1000.0),
         "unit": "s of wall time per s of model time",
         "build_s": ours.build_s,
-        "model_ms": time_ms,
-        **found,
-    }
-
-
-def timed(ours, time_ms: float, energy: Callable) -> dict:
-    """One call of ``run``: wall time, events, joules."""
-    before, started = energy(), time.perf_counter()
-    result = ours.run(time_ms)
-    seconds, after = time.perf_counter() - started, energy()
-    events = int(result.events)
-    found = {
+        "model_ms": stretch.time_ms,
+        "runs": stretch.runs,
         "seconds_of_wall": seconds,
         "synaptic_events": events,
         "events_per_s": events / seconds,
-        "spikes_recorded": int(result.steps.size),
+        "spikes_recorded": stretch.spikes / stretch.runs,
+        **_of_energy(measured, events),
     }
-    if before is None or after is None:
-        return found | {"energy": "not counted here"}
-    joules = after - before
-    return found | {
+
+
+def _of_energy(measured: meter.Measurement, events: float) -> dict:
+    """Joules of a stretch, and nanojoules of an event: all of the GPU's, and above its idle."""
+    if measured.joules is None:
+        return {"energy": f"unknown: {measured.reason}"}
+    above = measured.dynamic_j
+    return {
         "energy": NOTE,
-        "joules": joules,
-        "watts": joules / seconds,
-        "nj_per_event": 1e9 * joules / events if events else None,
+        "nj_per_event": 1e9 * measured.joules / events if events else None,
+        "nj_per_event_above_idle": 1e9 * above / events if events and above is not None else None,
+        "measurement": measured.to_dict(),
     }
-
-
-def idle(energy: Callable, seconds: float = 2.0) -> dict:
-    """Power of the GPU while nothing runs."""
-    before, started = energy(), time.perf_counter()
-    if before is None:
-        return {"status": "not available", "reason": "the GPU does not count its energy"}
-    time.sleep(seconds)
-    joules = energy() - before
-    return {"value": joules / (time.perf_counter() - started), "unit": "W", "energy": NOTE}
-
-
-def nvml_energy() -> Callable[[], float | None]:
-    """A function that reads the GPU's energy counter, J; None where there is none.
-
-    NVML comes with the driver; its C library is asked, so that no package is needed.
-    """
-    try:
-        library = ctypes.CDLL("libnvidia-ml.so.1")
-        device = ctypes.c_void_p()
-        found = library.nvmlInit_v2() or library.nvmlDeviceGetHandleByPciBusId_v2(
-            _bus().encode(), ctypes.byref(device)
-        )
-    except (OSError, AttributeError, ImportError):
-        return lambda: None
-    return (lambda: None) if found else functools.partial(_joules, library, device)
-
-
-def _bus() -> str:
-    """Address of the GPU that CUDA uses; NVML numbers them otherwise."""
-    import cupy
-
-    return cupy.cuda.Device().pci_bus_id
-
-
-def _joules(library, device) -> float | None:
-    """The counter, J, since the driver was loaded."""
-    value = ctypes.c_ulonglong()
-    if library.nvmlDeviceGetTotalEnergyConsumption(device, ctypes.byref(value)):
-        return None
-    return value.value / 1000.0

@@ -30,6 +30,7 @@ from benchmarks import (  # noqa: E402
 )
 from cusnn import contract, driver  # noqa: E402
 from cusnn.backends.numba_cpu import spikes as numba_spikes  # noqa: E402
+from cusnn.energy.meter import Measurement, Window  # noqa: E402
 
 BY_NAME = {case.name: case for case in cases.CASES}
 NO_GPU = "no CUDA GPU was found; the backends numba and numpy run without one"
@@ -599,42 +600,52 @@ class FakeSimulation:
 
 @pytest.fixture
 def fake_gpu(monkeypatch):
-    """A backend that is there, a clock that runs move on, 100 W of power."""
+    """A backend that is there, a clock that runs move on, 100 W of power, 40 W of them idle."""
     monkeypatch.setattr(gpu.engine, "chosen_backend", lambda name: name)
     monkeypatch.setattr(FakeSimulation, "clock", 0.0, raising=False)
     monkeypatch.setattr(FakeSimulation, "lost", None)
-    clock = SimpleNamespace(
-        perf_counter=lambda: FakeSimulation.clock,
-        sleep=lambda s: setattr(FakeSimulation, "clock", FakeSimulation.clock + s),
-    )
+    clock = SimpleNamespace(perf_counter=lambda: FakeSimulation.clock)
     monkeypatch.setattr(gpu_microcircuit, "time", clock)
-    return {"scale": 0.01, "make": FakeSimulation, "energy": lambda: 100.0 * FakeSimulation.clock}
+
+    def energy(work):
+        started = FakeSimulation.clock
+        work()
+        seconds = FakeSimulation.clock - started
+        windows = (Window(seconds, 100.0 * seconds),)
+        return Measurement("NVML", 100.0 * seconds, None, seconds, windows, idle_w=40.0)
+
+    return {"scale": 0.01, "make": FakeSimulation, "energy": energy}
 
 
 @pytest.mark.usefixtures("without_gpu")
 def test_part_microcircuit_times_all_forms(tmp_path, fake_gpu):
     assert gpu.run_part("microcircuit", tmp_path, **fake_gpu) == "passed"
     items = {item["name"]: item for item in written(tmp_path, "microcircuit")["items"]}
-    assert len(items) == 1 + 1 + 2 * 2 * 2
+    assert len(items) == 1 + 2 * 2 * 2
     assert items[gpu_microcircuit.COMPARED]["spikes"]["dc barrier"] == 2
-    assert items["idle"]["value"] == pytest.approx(100.0)
     item = items["poisson, mailbox, with recording"]
     assert item["value"] == pytest.approx(0.02)
-    # Three seconds of wall time at 50 times real time are longer than the most, 100 s.
-    assert item["model_ms"] == gpu_microcircuit.MOST_MS
-    assert (item["spikes_recorded"], item["synaptic_events"]) == (1000, 1_000_000)
-    # 2 s at 100 W for a million events.
+    # A second of wall time at 50 times real time.
+    assert item["model_ms"] == 50_000.0
+    assert (item["spikes_recorded"], item["synaptic_events"]) == (500, 500_000)
+    # 1 s at 100 W, of which 60 W are above idle, for half a million events.
     assert item["nj_per_event"] == pytest.approx(200_000.0)
+    assert item["nj_per_event_above_idle"] == pytest.approx(120_000.0)
+    assert item["measurement"]["joules"] == pytest.approx(100.0)
     assert items["dc, barrier, without recording"]["spikes_recorded"] == 0
 
 
 @pytest.mark.usefixtures("without_gpu")
 def test_part_microcircuit_without_a_counter_of_energy(tmp_path, fake_gpu):
-    assert gpu.run_part("microcircuit", tmp_path, **fake_gpu | {"energy": lambda: None}) == "passed"
+    def unknown(work):
+        return Measurement("NVML", reason="no counter")
+
+    assert gpu.run_part("microcircuit", tmp_path, **fake_gpu | {"energy": unknown}) == "passed"
     items = {item["name"]: item for item in written(tmp_path, "microcircuit")["items"]}
-    assert items["idle"]["status"] == "not available"
-    assert "joules" not in items["dc, mailbox, with recording"]
-    assert items["dc, mailbox, with recording"]["energy"] == "not counted here"
+    item = items["dc, mailbox, with recording"]
+    assert item["energy"] == "unknown: no counter"
+    assert not {"nj_per_event", "measurement"} & set(item)
+    assert (item["runs"], item["value"]) == (3, pytest.approx(0.02))
 
 
 @pytest.mark.usefixtures("without_gpu")
@@ -670,40 +681,3 @@ def test_exchange_reaches_the_engine(monkeypatch):
     for exchange in gpu_microcircuit.EXCHANGES:
         gpu_microcircuit.Exchanged(None, "cuda", exchange, recorded=False).run(1.0)
     assert called == [{"steps": 7, "exchange": "mailbox"}, {"steps": 7, "exchange": "barrier"}]
-
-
-@pytest.mark.parametrize("broken", ["library", "init", "counter"])
-def test_energy_is_none_where_nothing_counts_it(monkeypatch, broken):
-    library = SimpleNamespace(
-        nvmlInit_v2=lambda: 1 if broken == "init" else 0,
-        nvmlDeviceGetHandleByPciBusId_v2=lambda bus, device: 0,
-        nvmlDeviceGetTotalEnergyConsumption=lambda device, value: 3,
-    )
-
-    def load(name):
-        if broken == "library":
-            raise OSError("there is no such file")
-        return library
-
-    monkeypatch.setattr(gpu_microcircuit.ctypes, "CDLL", load)
-    monkeypatch.setattr(gpu_microcircuit, "_bus", lambda: "0000:01:00.0")
-    assert gpu_microcircuit.nvml_energy()() is None
-
-
-def test_energy_in_joules(monkeypatch):
-    def read(device, value):
-        value._obj.value = 12_345
-        return 0
-
-    def find(bus, device):
-        assert bus == b"0000:01:00.0"
-        return 0
-
-    library = SimpleNamespace(
-        nvmlInit_v2=lambda: 0,
-        nvmlDeviceGetHandleByPciBusId_v2=find,
-        nvmlDeviceGetTotalEnergyConsumption=read,
-    )
-    monkeypatch.setattr(gpu_microcircuit.ctypes, "CDLL", lambda name: library)
-    monkeypatch.setattr(gpu_microcircuit, "_bus", lambda: "0000:01:00.0")
-    assert gpu_microcircuit.nvml_energy()() == 12.345
