@@ -52,6 +52,20 @@ class Moment(NamedTuple):
     neurons: np.ndarray
 
 
+class Synapses(NamedTuple):
+    """Synapses of some neurons, as they were built.
+
+    Attributes:
+        rows: position of the source among the neurons that were asked for, int64 [n].
+        targets: neuron, int64 [n].
+        delays: steps, int64 [n].
+    """
+
+    rows: np.ndarray
+    targets: np.ndarray
+    delays: np.ndarray
+
+
 def has_rings(backend: str) -> bool:
     """Whether a backend lays networks out in rings."""
     return backend in contract.OPS["network_advance_rings"].backends
@@ -165,6 +179,20 @@ class SortedRows:
         """Whether the voltages of all neurons are finite."""
         return bool(np.isfinite(self._state[:, 0]).all())
 
+    def row_lengths(self) -> np.ndarray:
+        """Synapses of each neuron onto each tile, int64 [X, N]."""
+        return self._synapses["offsets"][:, :, -1].astype(np.int64)
+
+    def synapses(self, sources: np.ndarray) -> Synapses:
+        """Synapses of these neurons, int64 [n], read back."""
+        offsets = self._synapses["offsets"][:, sources].astype(np.int64)
+        lengths = offsets[:, :, -1]
+        words = self._synapses["words"][_places(self._synapses["row_starts"][:, sources], lengths)]
+        each = np.diff(offsets).ravel()
+        delays = np.repeat(np.arange(each.size) % self._planned.longest + 1, each)
+        slots = words if self._planned.wide else words & 0xFFFF
+        return _read_back(slots, delays, lengths, self._planned.network.size)
+
     def _make_room(self) -> None:
         """Room for the spikes in flight and for one exchange in which everyone fires each step."""
         needed = int(self._starts[-1]) + self._interval * self._planned.network.size
@@ -257,12 +285,43 @@ class Rings:
         """Whether the voltages of all neurons are finite."""
         return bool(self._library.isfinite(self._state[:, 0]).all())
 
+    def row_lengths(self) -> np.ndarray:
+        """As of ``SortedRows``."""
+        return np.diff(on_host(self._synapses["row_starts"]))
+
+    def synapses(self, sources: np.ndarray) -> Synapses:
+        """As of ``SortedRows``."""
+        row_starts, which = self._synapses["row_starts"], self._library.asarray(sources)
+        starts = on_host(row_starts[:, which])
+        lengths = on_host(row_starts[:, which + 1]) - starts
+        places = self._library.asarray(_places(starts, lengths))
+        words = on_host(self._synapses["words"][places]).astype(np.int64)
+        words &= 0xFFFFFFFF if self._shape.wide else 0xFFFF
+        bits = self._shape.slot_bits
+        slots, delays = words & (1 << bits) - 1, (words >> bits) + 1
+        return _read_back(slots, delays, lengths, self._planned.network.size)
+
     def _on_device(self, tables: dict[str, np.ndarray]) -> dict:
         return {name: self._library.asarray(table) for name, table in tables.items()}
 
 
 def _key(step: int) -> np.uint64:
     return np.uint64(step << 32)
+
+
+def _places(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """starts, starts + 1, ... of every row, as many as it is long, int64."""
+    starts, lengths = starts.ravel(), lengths.ravel()
+    before = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+
+
+def _read_back(slots, delays, lengths: np.ndarray, n_neurons: int) -> Synapses:
+    """Synapses of rows [X, n], whose slots and delays stand one after the other."""
+    tiles, rows = lengths.shape
+    row = np.repeat(np.arange(tiles * rows), lengths.ravel())
+    tile, row = row // max(rows, 1), row % max(rows, 1)
+    return Synapses(row, slots.astype(np.int64) % -(-n_neurons // tiles) * tiles + tile, delays)
 
 
 def on_host(array) -> np.ndarray:

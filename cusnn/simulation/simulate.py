@@ -23,6 +23,7 @@ from cusnn.simulation.checkpoint import (
     write_checkpoint,
 )
 from cusnn.simulation.draws import fill_initial
+from cusnn.simulation.fan_out import FanOut
 from cusnn.simulation.interrupts import interrupts_deferred
 from cusnn.simulation.layouts import Moment, has_rings, layout, tiles_for
 from cusnn.simulation.memory import check_network, check_samples, checked_memory
@@ -228,6 +229,11 @@ class Simulation:
     def result(self) -> Result:
         """Everything since the start, the last ``reset``, or a ``load`` that began a record."""
         return self._result(None, self._origin, self._cost)
+
+    @functools.cached_property
+    def fan_out(self) -> FanOut:
+        """Where the synapses lead, and what of them was delivered."""
+        return FanOut(self)
 
     def save(self, path, *, recorded: bool = True) -> None:
         """Write a checkpoint, from which ``Simulation.load`` goes on bit for bit.
