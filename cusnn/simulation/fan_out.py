@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+
+from cusnn.network import Network
+from cusnn.simulation.result import Result
 
 # Synapses read at a time.
 BLOCK = 2**22
@@ -15,18 +18,17 @@ class FanOut:
     """Synapses by source and target, and what of them a run delivered.
 
     Args:
-        simulation: a ``Simulation``.
+        network: the description.
+        layout: of ``cusnn.simulation.layouts``; it is read, and not changed.
+        longest: longest delay, steps.
 
-    It reads what the simulation holds and changes nothing. ``degrees`` looks at every synapse
-    once, when first asked for.
+    ``degrees`` looks at every synapse once, when first asked for.
     """
 
-    def __init__(self, simulation):
-        self._simulation, self._network = simulation, simulation.network
-        self._layout, self._longest = simulation._layout, simulation._plan.longest
-        labels = self._network.slices
-        sizes = [part.stop - part.start for part in labels.values()]
-        self._population = np.repeat(np.arange(len(labels)), sizes)
+    def __init__(self, network: Network, layout, longest: int):
+        self._network, self._layout, self._longest = network, layout, longest
+        sizes = [population.size for population in network.populations]
+        self._population = np.repeat(np.arange(len(sizes)), sizes)
 
     def blocks(self) -> Iterator:
         """Every synapse once: (first, last, ``Synapses`` of the sources first to last - 1)."""
@@ -57,27 +59,29 @@ class FanOut:
         """Number of synapses by source and target population, int64 [P, P]."""
         return self._by_source(self.degrees)
 
-    def events(self, result) -> np.ndarray:
+    def events(self, result: Result, whole: Callable[[], Result]) -> np.ndarray:
         """Synaptic events that arrived in a stretch, by source and target population, int64 [P, P].
 
-        Their sum is ``result.events``. With c the spikes that a neuron fired in the stretch,
+        With c the spikes that a neuron fired in the stretch,
 
             events = sum over neurons of c degrees + in flight at the start - in flight at the end
 
         Args:
-            result: of the simulation: of its last ``run``, or any where all spikes are recorded.
+            result: of the stretch.
+            whole: gives everything that is recorded; called where spikes in flight are needed
+                that are neither those of now nor of time zero.
 
         Raises:
-            ValueError: a stretch whose spikes in flight are not known any more.
+            ValueError: a stretch whose spikes in flight are not known.
         """
         launched = self._by_source(result.counts()[:, None] * self.degrees)
         first, last = result.first_step, result.first_step + result.n_steps
-        return launched + self._in_flight(first) - self._in_flight(last)
+        return launched + self._in_flight(first, whole) - self._in_flight(last, whole)
 
-    def _in_flight(self, step: int) -> np.ndarray:
+    def _in_flight(self, step: int, whole) -> np.ndarray:
         """Synaptic events that are still to arrive at the beginning of a step, int64 [P, P]."""
         number = len(self._network.populations)
-        steps, neurons = self._spikes_before(step)
+        steps, neurons = self._spikes_before(step, whole)
         found = np.zeros((number, number), np.int64)
         most = max(BLOCK // max(int(self._layout.row_lengths().sum(axis=0).max(initial=0)), 1), 1)
         for begin in range(0, neurons.size, most):
@@ -92,24 +96,22 @@ class FanOut:
             found += counts.reshape(number, number)
         return found
 
-    def _spikes_before(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def _spikes_before(self, step: int, whole) -> tuple[np.ndarray, np.ndarray]:
         """Spikes of as many steps before one as the longest delay has, int64 and int32 [n]."""
         if step == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.int32)
         moment = self._layout.moment()
         if step == moment.step:
             return moment.steps, moment.neurons
-        whole = self._simulation.result()
-        known = whole.recorded is None and (
-            whole.first_step == 0 or step - self._longest >= whole.first_step
-        )
-        if not known or step > whole.first_step + whole.n_steps:
+        record, needed = whole(), step - self._longest
+        known = record.first_step == 0 or needed >= record.first_step
+        if record.recorded is not None or not known or step > moment.step:
             raise ValueError(
-                f"FanOut: the spikes before step {step} are not known: they were not all recorded, "
-                f"or stand in no record of this simulation; count a run before the next one"
+                f"events_by_population: the spikes before step {step} are not known; record those "
+                f"of all populations, and count a run before the next, or from time zero on"
             )
-        begin, end = np.searchsorted(whole.steps, (step - self._longest, step))
-        return whole.steps[begin:end], whole.neurons[begin:end]
+        begin, end = np.searchsorted(record.steps, (needed, step))
+        return record.steps[begin:end], record.neurons[begin:end]
 
     def _by_source(self, values: np.ndarray) -> np.ndarray:
         """Sums over the neurons of each population, int64 [P, P] of [N, P]."""

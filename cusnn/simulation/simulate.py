@@ -25,7 +25,7 @@ from cusnn.simulation.checkpoint import (
 from cusnn.simulation.draws import fill_initial
 from cusnn.simulation.fan_out import FanOut
 from cusnn.simulation.interrupts import interrupts_deferred
-from cusnn.simulation.layouts import Moment, has_rings, layout, tiles_for
+from cusnn.simulation.layouts import Moment, has_rings, layout, ring_shape_of, tiles_for
 from cusnn.simulation.memory import check_network, check_samples, checked_memory
 from cusnn.simulation.pace import Pace, checked_threads
 from cusnn.simulation.plan import Plan, plan
@@ -232,8 +232,23 @@ class Simulation:
 
     @functools.cached_property
     def fan_out(self) -> FanOut:
-        """Where the synapses lead, and what of them was delivered."""
-        return FanOut(self)
+        """Where the synapses lead."""
+        return FanOut(self.network, self._layout, self._plan.longest)
+
+    def events_by_population(self, result: Result) -> np.ndarray:
+        """Synaptic events that arrived in a stretch, by source and target population.
+
+        Args:
+            result: of this simulation: of its last ``run``, or any where the spikes of all
+                populations are recorded.
+
+        Returns:
+            int64 [P, P], whose sum is ``result.events``.
+
+        Raises:
+            ValueError: a stretch at whose ends it is not known which spikes were in flight.
+        """
+        return self.fan_out.events(result, self.result)
 
     def save(self, path, *, recorded: bool = True) -> None:
         """Write a checkpoint, from which ``Simulation.load`` goes on bit for bit.
