@@ -15,12 +15,14 @@ from cusnn.training.losses import (
     MSECount,
     UpperRate,
 )
-from cusnn.training.optimizers import SGD, Adam, Constant, Cosine
+from cusnn.training.optimizers import SGD, Adam, Constant, Cosine, Steps
 from cusnn.training.readout import Readout
 from cusnn.training.recipes import RECIPES, Recipe
 from cusnn.training.recurrent import SpikingRecurrent
+from cusnn.training.results import Epoch, Evaluation
 from cusnn.training.sequential import Sequential
-from cusnn.training.trainer import Epoch, Evaluation, LayerWarning, Trainer
+from cusnn.training.trainer import Trainer
+from cusnn.training.watch import LayerWarning
 
 __all__ = [
     "RECIPES",
@@ -42,6 +44,7 @@ __all__ = [
     "Sequential",
     "SpikingDense",
     "SpikingRecurrent",
+    "Steps",
     "Trainer",
     "UpperRate",
     "accuracy",

@@ -7,6 +7,7 @@ from cusnn.ops.decode import decode_count
 from cusnn.ops.layer import layer_backward, layer_forward
 from cusnn.ops.neuron import initial_state, neuron_backward, neuron_forward
 from cusnn.surrogates import ATan
+from cusnn.training.dropout import Draw
 from cusnn.training.layers import EXPECTED_RATE, Activity, Layer, library_of
 
 # A spike of weight 1 moves the membrane by 1; the threshold is 1.
@@ -26,6 +27,8 @@ class SpikingDense(Layer):
         dt: step, ms.
         surrogate: of ``cusnn.surrogates``.
         detach_reset: treat the spike in the reset as a constant on the way back.
+        dropout: share of the inputs that a sample does without in training, the same ones in all
+            steps; the weights of the others count 1 / (1 - dropout) times.
         input_rate: spikes per input and step that are expected; the initial weights are scaled
             by it (``cusnn.training.initial``). Of values, the root of their mean square.
         static_input: the input is values that stay the same over all steps.
@@ -52,6 +55,7 @@ class SpikingDense(Layer):
         dt: float = 1.0,
         surrogate=ATan(),  # noqa: B008  frozen
         detach_reset: bool = False,
+        dropout: float = 0.0,
         input_rate: float = EXPECTED_RATE,
         static_input: bool = False,
         xi: float = 1.0,
@@ -69,6 +73,7 @@ class SpikingDense(Layer):
             dt=dt,
             surrogate=surrogate,
             detach_reset=detach_reset,
+            dropout=dropout,
             input_rate=input_rate,
             static_input=static_input,
             xi=xi,
@@ -77,17 +82,19 @@ class SpikingDense(Layer):
             name=name,
         )
 
-    def forward(self, inputs, steps: int | None = None) -> Activity:
+    def forward(self, inputs, steps: int | None = None, draw: Draw | None = None) -> Activity:
         """Answer of the layer.
 
         Args:
             inputs: what another layer answered, or an array as ``cusnn.training.layers`` says.
             steps: T, for values [B, N].
+            draw: what dropout is drawn from, in training; None for no dropout.
         """
-        given, neuron = self._given(inputs, steps), self.neuron
+        given, neuron = self._given(inputs, steps, draw), self.neuron
         wanted = {"checkpoints": True, "dt": self.dt, "backend": self.backend}
         if given.spiking:
-            bits, current, weights = given.bits(self.backend), None, self.parameters["weights"]
+            bits, current = given.bits(self.backend), None
+            weights = given.scaled(self.parameters["weights"])
             state = initial_state(neuron, (bits.shape[1], self.size), library_of(bits))
             bias = self.parameters.get("bias")
             found = layer_forward(bits, weights, state, neuron, bias=bias, packed=True, **wanted)
@@ -130,7 +137,7 @@ class SpikingDense(Layer):
             return self._product_back(grad_current, given, inputs)
         found = layer_backward(
             given.bits(self.backend),
-            self.parameters["weights"],
+            given.scaled(self.parameters["weights"]),
             checkpoints,
             grad,
             neuron,
@@ -139,10 +146,10 @@ class SpikingDense(Layer):
             **options,
         )
         self._learned_back(neuron, found.coefficients)
-        self.gradients["weights"][...] = found.weights
+        self.gradients["weights"][...] = given.scaled(found.weights)
         if self.bias:
             self.gradients["bias"][...] = found.bias
-        return found.spikes_in
+        return given.back(found.spikes_in)
 
 
 def _side_by_side(current, neuron):

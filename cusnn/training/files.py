@@ -24,6 +24,8 @@ from cusnn.training.sequential import Sequential
 FORMAT = "cusnn-training"
 VERSION = 1
 PARAMETER = "parameter:"
+# Of a layer, what only its parameters at the beginning depend on.
+AT_FIRST = ("input_rate", "static_input", "xi", "steps", "seed", "recurrent_rate")
 LAYERS = {kind.__name__: kind for kind in (SpikingDense, SpikingRecurrent, Readout)}
 
 
@@ -122,8 +124,15 @@ def read(path) -> tuple[dict, dict[str, np.ndarray]]:
     )
 
 
-def restore(path, model: Sequential, arrays: dict[str, np.ndarray]) -> None:
+def restore(path, model: Sequential, arrays: dict[str, np.ndarray], layers=None) -> None:
     """Copy parameters into a model.
+
+    Args:
+        path: of the file, for messages.
+        model: changed, where everything fits.
+        arrays: what ``read`` returned.
+        layers: the header's description of the layers, for a model that must be the same; None
+            for one that was made from it.
 
     Raises:
         ValueError: other names or shapes than the model's, or numbers that are not finite.
@@ -148,10 +157,27 @@ def restore(path, model: Sequential, arrays: dict[str, np.ndarray]) -> None:
             )
         if not np.isfinite(value).all():
             raise _damaged(path, f"{name} is not finite")
+    if layers is not None:
+        for described, layer in zip(layers, model.layers, strict=True):
+            wanted = json.loads(json.dumps(_described(layer)))
+            check_same(path, described, {k: v for k, v in wanted.items() if k not in AT_FIRST})
     for name, value in stored.items():
         # As on the model's device; nothing else knows where that is.
         own[name][...] = own[name].dtype.type(0) * own[name]
         _copy(own[name], value)
+
+
+def check_same(path, stored: dict, wanted: dict) -> None:
+    """ValueError where a file's settings are not those that are wanted, nested or not."""
+    for name, value in wanted.items():
+        other = stored.get(name)
+        if isinstance(value, dict) and isinstance(other, dict):
+            check_same(path, other, value)
+        elif other != value:
+            raise ValueError(
+                f"resume: {path} is of a training with {name} {other}, got {value}; give the "
+                f"settings it began with, or begin anew"
+            )
 
 
 def on_host(array) -> np.ndarray:

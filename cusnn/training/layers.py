@@ -27,6 +27,7 @@ from cusnn.ops.matmul import spike_matmul, spike_matmul_backward
 from cusnn.ops.spikes import spike_pack, spike_unpack
 from cusnn.surrogates import Surrogate
 from cusnn.training import initial
+from cusnn.training.dropout import Draw, checked_share, kept
 from cusnn.training.dynamics import Dynamics
 from cusnn.training.products import product, product_over_rows
 
@@ -65,15 +66,44 @@ class Activity:
 
 @dataclass
 class _Given:
-    """An input: spikes in one form or both, or values."""
+    """An input: spikes in one form or both, or values; what dropout left of it."""
 
     spikes: np.ndarray | None = None
     packed: np.ndarray | None = None
     values: np.ndarray | None = None
+    kept: np.ndarray | None = None
+    gain: float = 1.0
 
     def __post_init__(self):
         self.static = self.values is not None and self.values.ndim == 2
         self.spiking = self.values is None
+
+    @property
+    def samples(self) -> int:
+        some = self.values if self.packed is None else self.packed
+        return (self.spikes if some is None else some).shape[-2]
+
+    def keep(self, kept, share: float, backend) -> None:
+        """Drop the other inputs, the same in all steps; weights are to make up for it.
+
+        Args:
+            kept: bool [B, N], of the input's library.
+            share: probability with which one was dropped.
+        """
+        if self.spiking:
+            mask = spike_pack(kept.astype("uint8")[None], backend=backend)
+            self.packed, self.spikes = self.bits(backend) & mask, None
+        else:
+            self.values = self.values * kept
+        self.kept, self.gain = kept, np.float32(1.0 / (1.0 - share))
+
+    def scaled(self, weights):
+        """Weights, or their gradients, as they are for this input."""
+        return weights if self.kept is None else weights * self.gain
+
+    def back(self, grad):
+        """Gradient with respect to the inputs, from that to those that were kept; or None."""
+        return grad if grad is None or self.kept is None else grad * self.kept
 
     def bits(self, backend):
         if self.packed is None:
@@ -117,6 +147,7 @@ class Layer:
         dt: float,
         surrogate,
         detach_reset: bool,
+        dropout: float,
         input_rate: float,
         static_input: bool,
         xi: float,
@@ -140,6 +171,7 @@ class Layer:
         self.bias, self.learn, self.per_neuron = bool(bias), tuple(learn), bool(per_neuron)
         self.dt, self.surrogate, self.detach_reset = float(dt), surrogate, bool(detach_reset)
         self.input_rate, self.static_input, self.xi = float(input_rate), bool(static_input), xi
+        self.dropout = checked_share(owner, dropout)
         self.steps = None if steps is None else _count(owner, "steps", steps)
         self.seed, self.name, self.backend = int(seed), name, None
         self.dynamics = Dynamics(neuron, self.dt, self.learn, self.per_neuron, self.size)
@@ -171,7 +203,7 @@ class Layer:
     def describe(self) -> dict:
         """What ``cusnn.training.files`` makes the layer from again, for JSON."""
         names = ("inputs", "size", "name", "bias", "per_neuron", "dt", "detach_reset")
-        names += ("input_rate", "static_input", "xi", "steps", "seed")
+        names += ("dropout", "input_rate", "static_input", "xi", "steps", "seed")
         found = {name: getattr(self, name) for name in names}
         return {**found, "learn": list(self.learn)}
 
@@ -179,8 +211,16 @@ class Layer:
         """Use these arrays, of the same names and shapes, from now on."""
         self.parameters, self.gradients, self._saved = parameters, gradients, None
 
-    def _given(self, inputs, steps: int | None) -> _Given:
-        """The input, checked."""
+    def _given(self, inputs, steps: int | None, draw: Draw | None) -> _Given:
+        """The input, checked; with ``draw``, what dropout leaves of it."""
+        given = self._whole(inputs, steps)
+        if draw is not None and self.dropout > 0.0:
+            mask = kept(draw, given.samples, self.inputs, self.dropout)
+            xp = library_of(self.parameters["weights"])
+            given.keep(xp.asarray(mask), self.dropout, self.backend)
+        return given
+
+    def _whole(self, inputs, steps: int | None) -> _Given:
         if isinstance(inputs, Activity):
             return _Given(spikes=inputs.spikes, packed=inputs.packed)
         self._check_input(inputs, steps)
@@ -192,7 +232,7 @@ class Layer:
 
     def _product(self, given: _Given):
         """Input to the neurons: float32 [T, B, M], or [B, M] where it is the same in all steps."""
-        weights, bias = self.parameters["weights"], self.parameters.get("bias")
+        weights, bias = given.scaled(self.parameters["weights"]), self.parameters.get("bias")
         if given.spiking and self.size >= NARROW:
             spikes = given.dense(self.inputs, self.backend)
             found = spike_matmul(spikes, weights, backend=self.backend)
@@ -206,20 +246,22 @@ class Layer:
 
     def _product_back(self, grad, given: _Given, wanted: bool):
         """Gradients of weights and bias; that of the inputs is returned if wanted."""
-        weights = self.parameters["weights"]
+        weights = given.scaled(self.parameters["weights"])
         if "bias" in self.gradients:
             grad.reshape(-1, self.size).sum(axis=0, out=self.gradients["bias"])
         if given.spiking and self.size >= NARROW:
             spikes = given.dense(self.inputs, self.backend)
             options = {"grad_spikes": wanted, "backend": self.backend}
             found = spike_matmul_backward(grad, spikes, weights, **options)
-            self.gradients["weights"][...] = found.weights
-            return found.spikes
+            self.gradients["weights"][...] = given.scaled(found.weights)
+            return given.back(found.spikes)
         values = given.numbers(self.inputs, self.backend)
         grad_rows = grad.reshape(-1, self.size)
         rows = values.reshape(-1, self.inputs)
-        self.gradients["weights"][...] = product_over_rows(rows, grad_rows)
-        return product(grad_rows, weights.T).reshape(values.shape) if wanted else None
+        self.gradients["weights"][...] = given.scaled(product_over_rows(rows, grad_rows))
+        if not wanted:
+            return None
+        return given.back(product(grad_rows, weights.T).reshape(values.shape))
 
     def _learned_back(self, neuron, by_coefficient) -> None:
         if self.learn:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cusnn.ops.optimize import adam_step, sgd_step
+from cusnn.training.layers import library_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,48 @@ class Cosine:
             return share / self.warmup
         fallen = (share - self.warmup) / max(1.0 - self.warmup, 1e-9)
         return self.last + (1.0 - self.last) * 0.5 * (1.0 + math.cos(math.pi * min(fallen, 1.0)))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A learning rate that falls by a factor at some points of the training.
+
+    Args:
+        at: shares of the training, ascending, above 0 and below 1.
+        factor: of the rate at each of them, above 0.
+
+    Raises:
+        ValueError: points that do not ascend or are out of range, or a factor that is.
+    """
+
+    at: tuple[float, ...] = (0.5, 0.75)
+    factor: float = 0.1
+
+    def __post_init__(self):
+        if not all(0 < one < 1 for one in self.at) or list(self.at) != sorted(set(self.at)):
+            raise ValueError(f"Steps: at must be shares of 0 to 1, ascending, got {self.at}")
+        _positive("Steps", "factor", self.factor)
+
+    def __call__(self, share: float) -> float:
+        """Factor of the rate after a share of the training, 0 to 1."""
+        return self.factor ** sum(share >= one for one in self.at)
+
+
+def clip_gradients(grads, most: float) -> None:
+    """Scale gradients down, in place, where their norm is above a bound.
+
+        grads = grads min(1, most / |grads|)
+
+    Args:
+        grads: float32 of any shape, changed; the norm is taken in float64.
+        most: the bound.
+
+    Source: Pascanu, Mikolov and Bengio (2013), arXiv:1211.5063.
+    """
+    xp = library_of(grads)
+    norm = xp.sqrt(xp.square(grads, dtype="float64").sum())
+    # On the device, so that nothing waits for it; 0 / 0 is kept out.
+    grads *= (most / xp.maximum(norm, most)).astype("float32")
 
 
 class Adam:

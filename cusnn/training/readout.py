@@ -5,6 +5,7 @@ from __future__ import annotations
 from cusnn.neurons import LI
 from cusnn.ops.leaky import leaky_backward, leaky_forward
 from cusnn.surrogates import ATan
+from cusnn.training.dropout import Draw
 from cusnn.training.layers import EXPECTED_RATE, Activity, Layer, every_step, library_of
 
 NEURON = LI(tau_mem=20.0, input="voltage")
@@ -16,8 +17,8 @@ class Readout(Layer):
     Args:
         inputs, size: N and M.
         neuron: ``LI``; None for 20 ms and a voltage that jumps by the weights.
-        bias, learn, per_neuron, dt, input_rate, static_input, xi, steps, seed, name: as in
-            ``SpikingDense``; "decay" can be learned.
+        bias, learn, per_neuron, dt, dropout, input_rate, static_input, xi, steps, seed, name: as
+            in ``SpikingDense``; "decay" can be learned.
 
     Raises:
         ValueError, TypeError: as ``SpikingDense``.
@@ -35,6 +36,7 @@ class Readout(Layer):
         learn: tuple[str, ...] = (),
         per_neuron: bool = True,
         dt: float = 1.0,
+        dropout: float = 0.0,
         input_rate: float = EXPECTED_RATE,
         static_input: bool = False,
         xi: float = 1.0,
@@ -52,6 +54,7 @@ class Readout(Layer):
             dt=dt,
             surrogate=ATan(),
             detach_reset=False,
+            dropout=dropout,
             input_rate=input_rate,
             static_input=static_input,
             xi=xi,
@@ -60,13 +63,13 @@ class Readout(Layer):
             name=name,
         )
 
-    def forward(self, inputs, steps: int | None = None) -> Activity:
+    def forward(self, inputs, steps: int | None = None, draw: Draw | None = None) -> Activity:
         """Membranes after every step.
 
         Args:
-            inputs, steps: as in ``SpikingDense.forward``.
+            inputs, steps, draw: as in ``SpikingDense.forward``.
         """
-        given, neuron = self._given(inputs, steps), self.neuron
+        given, neuron = self._given(inputs, steps, draw), self.neuron
         current = every_step(self._product(given), steps)
         xp = library_of(current)
         state = xp.empty((1, *current.shape[1:]), "float32")

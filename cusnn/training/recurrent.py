@@ -12,6 +12,7 @@ from cusnn.ops.recurrent import recurrent_backward, recurrent_forward
 from cusnn.surrogates import ATan
 from cusnn.training import initial
 from cusnn.training.dense import NEURON
+from cusnn.training.dropout import Draw
 from cusnn.training.layers import EXPECTED_RATE, Activity, Layer, every_step, library_of
 
 # Share of the membrane's variance that comes from the inputs, and from the layer itself.
@@ -25,8 +26,8 @@ class SpikingRecurrent(Layer):
     weights give a tenth of the membrane's variance, with spikes at ``recurrent_rate``.
 
     Args:
-        inputs, size, neuron, bias, learn, per_neuron, dt, surrogate, detach_reset, input_rate,
-            static_input, xi, steps, seed, name: as in ``SpikingDense``.
+        inputs, size, neuron, bias, learn, per_neuron, dt, surrogate, detach_reset, dropout,
+            input_rate, static_input, xi, steps, seed, name: as in ``SpikingDense``.
         recurrent_rate: spikes per neuron and step that are expected.
 
     Raises:
@@ -45,6 +46,7 @@ class SpikingRecurrent(Layer):
         dt: float = 1.0,
         surrogate=ATan(),  # noqa: B008  frozen
         detach_reset: bool = False,
+        dropout: float = 0.0,
         input_rate: float = EXPECTED_RATE,
         recurrent_rate: float = EXPECTED_RATE,
         static_input: bool = False,
@@ -69,6 +71,7 @@ class SpikingRecurrent(Layer):
             dt=dt,
             surrogate=surrogate,
             detach_reset=detach_reset,
+            dropout=dropout,
             input_rate=input_rate,
             static_input=static_input,
             xi=xi,
@@ -89,13 +92,13 @@ class SpikingRecurrent(Layer):
     def describe(self) -> dict:
         return {**super().describe(), "recurrent_rate": self.recurrent_rate}
 
-    def forward(self, inputs, steps: int | None = None) -> Activity:
+    def forward(self, inputs, steps: int | None = None, draw: Draw | None = None) -> Activity:
         """Answer of the layer.
 
         Args:
-            inputs, steps: as in ``SpikingDense.forward``.
+            inputs, steps, draw: as in ``SpikingDense.forward``.
         """
-        given, neuron = self._given(inputs, steps), self.neuron
+        given, neuron = self._given(inputs, steps, draw), self.neuron
         current = every_step(self._product(given), steps)
         xp = library_of(current)
         before = xp.zeros(current.shape[1:], "uint8")

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from cusnn.training.dropout import Draw
 from cusnn.training.layers import Activity, Layer
 
 
@@ -84,16 +85,18 @@ class Sequential:
         self._lay_out(xp)
         return self
 
-    def forward(self, inputs, steps: int | None = None) -> list[Activity]:
+    def forward(self, inputs, steps: int | None = None, draw: Draw | None = None) -> list[Activity]:
         """What every layer answers, first to last.
 
         Args:
             inputs: an array as ``cusnn.training.layers`` says.
             steps: T, for values [B, N].
+            draw: what dropout is drawn from, in training; None for no dropout.
         """
         activities = []
-        for layer in self.layers:
-            activities.append(layer.forward(activities[-1] if activities else inputs, steps))
+        for place, layer in enumerate(self.layers):
+            own = None if draw is None else draw._replace(place=place)
+            activities.append(layer.forward(activities[-1] if activities else inputs, steps, own))
         return activities
 
     def backward(self, grad, extra: dict | None = None) -> None:

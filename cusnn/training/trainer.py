@@ -6,84 +6,31 @@ import json
 import math
 import time
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 import numpy as np
 
 from cusnn.training import files
 from cusnn.training.decoders import accuracy, confusion_matrix, decode
+from cusnn.training.dropout import Draw
 from cusnn.training.initial import drawn
 from cusnn.training.layers import library_of
 from cusnn.training.losses import check_finite, check_labels, rate_penalties
-from cusnn.training.optimizers import Constant
+from cusnn.training.optimizers import Constant, clip_gradients
+from cusnn.training.results import Epoch, Evaluation, best_of
 from cusnn.training.sequential import Sequential
+from cusnn.training.watch import LayerWarning, Watch
 
-# A layer is called dead or saturated where so large a share of its neurons is.
-MOST_DEAD = 0.9
-SATURATED_RATE, MOST_SATURATED = 0.95, 0.9
 # The counter's second word, by which noise shares no number with weights of the same seed.
 NOISE = 1
-
-
-class LayerWarning(UserWarning):
-    """A layer that is dead or saturated."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch of a training.
-
-    Attributes:
-        number: 1, 2, ...
-        loss, accuracy: means over the training data, each batch before its step.
-        held_loss, held_accuracy: over the held-out data, after the epoch; None without them.
-        rates: spikes per neuron and step of each spiking layer, over the training data.
-        dead: share of the neurons of each spiking layer that never fired.
-        seconds: for training, without what is held out.
-    """
-
-    number: int
-    loss: float
-    accuracy: float
-    held_loss: float | None
-    held_accuracy: float | None
-    rates: dict[str, float]
-    dead: dict[str, float]
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """A model's answers to a dataset.
-
-    Attributes:
-        accuracy, loss: means over the samples.
-        confusion: as ``confusion_matrix``, int64 [classes, classes + 1].
-        predicted, labels: int64 [n]; -1 where no neuron answered.
-        rates: spikes per neuron and step of each spiking layer.
-        spikes: per sample, of each spiking layer.
-        dead: share of the neurons of each spiking layer that never fired.
-    """
-
-    accuracy: float
-    loss: float
-    confusion: np.ndarray
-    predicted: np.ndarray
-    labels: np.ndarray
-    rates: dict[str, float]
-    spikes: dict[str, float]
-    dead: dict[str, float]
-
-    @property
-    def spikes_per_inference(self) -> float:
-        """Spikes of all layers for one sample, on average."""
-        return sum(self.spikes.values())
+# Name of an array in a checkpoint.
+BEST = "best"
 
 
 class Trainer:
     """Trains a model on a dataset, epoch after epoch.
 
-    The order of the samples and the random spikes of an encoding follow from (seed, epoch), hence
+    The order of the samples, random spikes, noise and dropout follow from (seed, epoch), hence
     the same seed gives the same weights, bit for bit, on the same backend and machine, and a
     training that goes on from its checkpoint ends as one that was never interrupted.
 
@@ -96,7 +43,12 @@ class Trainer:
         regularisers: ``LowerRate``, ``UpperRate``.
         noise: standard deviation of what is added to values [B, N] in training, anew in every
             epoch; it keeps small data sets from being learned by heart.
-        schedule: factor of the learning rate, ``Constant`` or ``Cosine``.
+        schedule: factor of the learning rate, ``Constant``, ``Cosine`` or ``Steps``.
+        clip: where the norm of all gradients together is above this, they are scaled down to it;
+            None for no bound.
+        patience: epochs without a better result on the held-out data (a higher accuracy, or a lower
+            loss with the same) after which the training ends; None for all epochs.
+        keep_best: end with the parameters of the best epoch by the same measure, not of the last.
         decoder: "count", "first" or "membrane"; None for what the loss needs.
         seed: of the order of samples and of random spikes, 0 to 2^32 - 1.
         checkpoint: file to write after every epoch; None for none.
@@ -106,6 +58,7 @@ class Trainer:
     Attributes:
         epoch: epochs that are done.
         history: an ``Epoch`` for each.
+        best: the best of them by the held-out data; None without.
 
     Raises:
         ValueError: a loss that does not fit the last layer, or a number out of range.
@@ -122,15 +75,21 @@ class Trainer:
         regularisers=(),
         noise: float = 0.0,
         schedule=Constant(),  # noqa: B008  frozen
+        clip: float | None = None,
+        patience: int | None = None,
+        keep_best: bool = False,
         decoder: str | None = None,
         seed: int = 0,
         checkpoint=None,
         prefetch: int = 2,
         about: dict | None = None,
     ):
-        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"Trainer: {name} must be an integer of 1 or more, got {value!r}")
+        _check_count("epochs", epochs)
+        _check_count("batch_size", batch_size)
+        if patience is not None:
+            _check_count("patience", patience)
+        if clip is not None and not (math.isfinite(clip) and clip > 0):
+            raise ValueError(f"Trainer: clip must be a number above 0 or None, got {clip!r}")
         if not (math.isfinite(noise) and noise >= 0):
             raise ValueError(f"Trainer: noise must be a number of 0 or more, got {noise!r}")
         if (loss.needs == "counts") != model.layers[-1].spiking:
@@ -142,16 +101,22 @@ class Trainer:
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.regularisers, self.schedule = tuple(regularisers), schedule
         self.noise = float(noise)
+        self.clip, self.patience, self.keep_best = clip, patience, bool(keep_best)
         self.decoder = decoder or ("count" if loss.needs == "counts" else "membrane")
         self.checkpoint, self.prefetch, self.about = checkpoint, prefetch, about or {}
-        self.epoch, self.history, self._warned = 0, [], set()
+        self.epoch, self.history, self._warned, self._best_values = 0, [], set(), None
+
+    @property
+    def best(self) -> Epoch | None:
+        return best_of(self.history)
 
     def fit(self, train, held=None, *, progress=None) -> list[Epoch]:
-        """Train the epochs that are left.
+        """Train the epochs that are left, or until ``patience`` is at its end.
 
         Args:
             train: a dataset of ``cusnn.data``.
-            held: a dataset to evaluate after every epoch, without any effect on the training.
+            held: a dataset to evaluate after every epoch; it has no effect on the parameters but
+                by ``patience`` and ``keep_best``, which need it.
             progress: called with the share of the epoch that is done, 0 to 1, after every batch,
                 and with the ``Epoch`` after it.
 
@@ -163,20 +128,31 @@ class Trainer:
                 finite, or a loss that is not.
         """
         self._check_data(train)
-        while self.epoch < self.epochs:
+        if held is None and (self.patience is not None or self.keep_best):
+            raise ValueError("Trainer: patience and keep_best need held-out data, got held=None")
+        while self.epoch < self.epochs and not self._out_of_patience():
             done = self._train_epoch(train, held, progress)
             self.history.append(done)
             self.epoch += 1
+            if self.keep_best and self.best is done:
+                self._best_values = self.model.values.copy()
             if self.checkpoint is not None:
                 self.save(self.checkpoint)
             if progress is not None:
                 progress(1.0, done)
+        if self._best_values is not None:
+            self.model.values[...] = self._best_values
         return self.history
+
+    def _out_of_patience(self) -> bool:
+        if self.patience is None or self.best is None:
+            return False
+        return self.epoch - self.best.number >= self.patience
 
     def evaluate(self, dataset) -> Evaluation:
         """Answers to all samples of a dataset, in its order."""
         self._check_data(dataset)
-        watch, predicted, labels, losses = _Watch(self.model), [], [], 0.0
+        watch, predicted, labels, losses = Watch(self.model), [], [], 0.0
         with dataset.batches(self.batch_size, prefetch=self.prefetch) as batches:
             for batch in batches:
                 activities = self._forward(_given(dataset, batch), dataset.steps)
@@ -214,6 +190,8 @@ class Trainer:
             for name in self.optimizer.stored
             if self.optimizer.count
         }
+        if self._best_values is not None:
+            stored[BEST] = self._best_values
         files.write(path, header, self.model, stored)
 
     def resume(self, path, about: dict | None = None) -> None:
@@ -231,22 +209,28 @@ class Trainer:
         training = header.get("training")
         if training is None:
             raise ValueError(f"resume: {path} holds a model, but no training to go on with")
-        _check_same(path, training["settings"], self._settings())
+        files.check_same(path, training["settings"], self._settings())
         if about is not None:
-            _check_same(path, header["about"], json.loads(json.dumps(about)))
-        files.restore(path, self.model, arrays)
+            files.check_same(path, header["about"], json.loads(json.dumps(about)))
+        files.restore(path, self.model, arrays, header["layers"])
         self._restore_optimizer(path, training, arrays)
+        if self.keep_best and training["history"]:
+            self._best_values = self._like_values(path, BEST, arrays.get(BEST))
         self.history = [Epoch(**one) for one in training["history"]]
         self.epoch = training["epoch"]
 
     def _restore_optimizer(self, path, training: dict, arrays: dict) -> None:
-        values = self.model.values
-        for name in self.optimizer.stored:
-            stored = arrays.get(f"optimizer:{name}")
-            if stored is None or stored.shape != values.shape or stored.dtype != np.float32:
-                raise ValueError(f"resume: {path} is damaged: {name} does not fit the parameters")
-            setattr(self.optimizer, name, library_of(values).asarray(stored))
+        for name in self.optimizer.stored if training["count"] else ():
+            stored = self._like_values(path, name, arrays.get(f"optimizer:{name}"))
+            setattr(self.optimizer, name, stored)
         self.optimizer.count = training["count"]
+
+    def _like_values(self, path, name: str, stored):
+        """What a file has one number of for each parameter, where the parameters are."""
+        values = self.model.values
+        if stored is None or stored.shape != values.shape or stored.dtype != np.float32:
+            raise ValueError(f"resume: {path} is damaged: {name} does not fit the parameters")
+        return library_of(values).asarray(stored)
 
     def _settings(self) -> dict:
         """What must be the same for a training to end the same, for JSON."""
@@ -259,19 +243,23 @@ class Trainer:
             "schedule": repr(self.schedule),
             "regularisers": repr(self.regularisers),
             "noise": self.noise,
+            "clip": self.clip,
+            "patience": self.patience,
+            "keep_best": self.keep_best,
         }
 
     def _train_epoch(self, train, held, progress) -> Epoch:
-        watch, right, started = _Watch(self.model), 0, time.perf_counter()
+        watch, right, started = Watch(self.model), 0, time.perf_counter()
         losses, samples = 0.0, 0
         shuffled = {"seed": self.seed, "epoch": self.epoch, "prefetch": self.prefetch}
         with train.batches(self.batch_size, **shuffled) as batches:
             total = len(batches)
             for place, batch in enumerate(batches):
                 share = (self.epoch + place / total) / self.epochs
-                given = self._disturbed(_given(train, batch), place)
+                draw = Draw(self.seed, (self.epoch << 32) + place)
+                given = self._disturbed(_given(train, batch), draw)
                 labels = self._labels(batch.labels)
-                value, answers = self._step(given, labels, train.steps, share, watch)
+                value, answers = self._step(given, labels, train.steps, share, watch, draw)
                 size = len(batch.labels)
                 losses = losses + value * size
                 right = right + (answers == labels).sum()
@@ -293,26 +281,27 @@ class Trainer:
             seconds=seconds,
         )
 
-    def _step(self, given, labels, steps: int, share: float, watch):
+    def _step(self, given, labels, steps: int, share: float, watch, draw: Draw):
         """One batch forward and back, and a step of the optimizer."""
-        activities = self._forward(given, steps)
+        activities = self._forward(given, steps, draw)
         value, grad = self.loss(activities[-1], labels)
         penalty, extra = rate_penalties(self.regularisers, self.model.layers, activities)
         self.model.backward(grad, extra)
+        if self.clip is not None:
+            clip_gradients(self.model.grads, self.clip)
         self.optimizer.step(self.model, self.schedule(share))
         watch.add(activities)
         answers = decode(activities[-1], self.decoder, backend=self.model.backend)
         return value + penalty, answers
 
-    def _forward(self, given, steps: int):
-        return self.model.forward(library_of(self.model.values).asarray(given), steps)
+    def _forward(self, given, steps: int, draw: Draw | None = None):
+        return self.model.forward(library_of(self.model.values).asarray(given), steps, draw)
 
-    def _disturbed(self, given, place: int):
+    def _disturbed(self, given, draw: Draw):
         """Values with noise that follows from (seed, epoch, batch) alone."""
         if not self.noise or given.dtype != np.float32:
             return given
-        stream = (self.epoch << 32) + place
-        return given + drawn(self.seed, stream, given.shape, self.noise, NOISE)
+        return given + drawn(draw.seed, draw.stream, given.shape, self.noise, NOISE)
 
     def _labels(self, labels):
         check_labels(labels, self.model.layers[-1].size)
@@ -340,75 +329,11 @@ class Trainer:
                 warnings.warn(f"layer {name!r} is {trouble}", LayerWarning, stacklevel=4)
 
 
-def _check_same(path, stored: dict, wanted: dict) -> None:
-    for name, value in wanted.items():
-        other = stored.get(name)
-        if isinstance(value, dict) and isinstance(other, dict):
-            _check_same(path, other, value)
-        elif other != value:
-            raise ValueError(
-                f"resume: {path} is of a training with {name} {other}, got {value}; give the "
-                f"settings it began with, or begin anew"
-            )
+def _check_count(name: str, value) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"Trainer: {name} must be an integer of 1 or more, got {value!r}")
 
 
 def _given(dataset, batch):
     """What the first layer takes of a batch."""
     return batch.values if getattr(dataset, "encoding", None) == "direct" else batch.packed
-
-
-@dataclass
-class _Watch:
-    """Spikes of every neuron of every spiking layer, added up over batches."""
-
-    model: Sequential
-    counts: dict = field(default_factory=dict)
-    chances: dict = field(default_factory=dict)
-    samples: int = 0
-
-    def add(self, activities) -> None:
-        for layer, activity in zip(self.model.layers, activities, strict=True):
-            if activity.counts is None:
-                continue
-            batch = activity.counts.shape[0]
-            total = activity.counts.sum(axis=0)
-            known = self.counts.get(layer.name)
-            self.counts[layer.name] = total if known is None else known + total
-            chances = self.chances.get(layer.name, 0)
-            self.chances[layer.name] = chances + batch * activity.steps
-        self.samples += activities[0].samples
-
-    def _by_neuron(self) -> dict[str, np.ndarray]:
-        return {
-            name: files.on_host(counts) / self.chances[name] for name, counts in self.counts.items()
-        }
-
-    def rates(self) -> dict[str, float]:
-        return {name: float(rates.mean()) for name, rates in self._by_neuron().items()}
-
-    def spikes(self) -> dict[str, float]:
-        return {
-            name: float(files.on_host(counts).sum()) / self.samples
-            for name, counts in self.counts.items()
-        }
-
-    def dead(self) -> dict[str, float]:
-        return {name: float((rates == 0).mean()) for name, rates in self._by_neuron().items()}
-
-    def troubles(self):
-        """Name of a layer, and what is wrong with it in words."""
-        for name, rates in self._by_neuron().items():
-            silent, always = int((rates == 0).sum()), int((rates >= SATURATED_RATE).sum())
-            if silent >= MOST_DEAD * rates.size:
-                yield (
-                    name,
-                    f"dead: {silent} of {rates.size} neurons never fired in an epoch; take "
-                    f"larger initial weights (a smaller xi), a lower threshold or a LowerRate",
-                )
-            if always >= MOST_SATURATED * rates.size:
-                yield (
-                    name,
-                    f"saturated: {always} of {rates.size} neurons fired in {SATURATED_RATE:.0%} of "
-                    f"the steps of an epoch or more; take smaller weights (a larger xi), a higher "
-                    f"threshold or an UpperRate",
-                )
