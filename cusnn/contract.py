@@ -418,6 +418,7 @@ _op(
         "slots",
         "slot_bits",
         "channels",
+        "memory",
         "exchange",
         "blocks",
     ),

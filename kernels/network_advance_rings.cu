@@ -6,8 +6,9 @@
 constexpr int32 MOST_THREADS = 640;
 
 // Blocks with one tile keep it in shared memory from the first step to the last; where there are
-// more tiles than blocks, each tile comes and goes once per window.
-template <class Exchange>
+// more tiles than blocks, each tile comes and goes once per window. Rings in global memory stay
+// there.
+template <class Exchange, class Memory>
 __global__ void __launch_bounds__(MOST_THREADS, 1) network_advance_rings(
     const uint32* __restrict__ words,  // [K]  in
     const int32* __restrict__ amounts,  // [K]  in, optional
@@ -50,10 +51,10 @@ __global__ void __launch_bounds__(MOST_THREADS, 1) network_advance_rings(
     const Fired fired = {fired_count, fired_sent, outbox, capacity};
     const Shared shared = {spikes, meeting, mailbox};
     const Heard heard = {heard_all, heard_before};
-    const int32 cells = sizes.slots * sizes.channels * sizes.L;
+    const int32 cells = Memory::SHARED ? sizes.slots * sizes.channels * sizes.L : 0;
     float* states = reinterpret_cast<float*>(memory + cells);
     int32* kinds = memory + cells + sizes.S * sizes.L;
-    Tile tile = {arrays, sizes, 0, 0, memory, states, kinds, 0, 0};
+    Tile<Memory> tile = {arrays, sizes, 0, 0, memory, states, kinds, 0, 0};
 
     const bool streaming = sizes.X > int32(gridDim.x);
     if (threadIdx.x < 2) {
@@ -80,7 +81,12 @@ __global__ void __launch_bounds__(MOST_THREADS, 1) network_advance_rings(
             const bool first = t == int32(blockIdx.x);
             tile.take(t);
             if (streaming || window == 0) {
-                tile.load(window == 0);
+                tile.load_states();
+                if (window == 0) {
+                    tile.clear_rings();
+                } else if (Memory::SHARED) {
+                    tile.load_rings();
+                }
                 __syncthreads();
             }
             tile.drive(driven, to);
@@ -100,7 +106,7 @@ __global__ void __launch_bounds__(MOST_THREADS, 1) network_advance_rings(
             if (ending || streaming) tile.store_states();
             if (streaming) {
                 __syncthreads();
-                if (!ending) tile.store_rings();
+                if (Memory::SHARED && !ending) tile.store_rings();
             }
         }
         total += int64(heard_all[window & 1]);

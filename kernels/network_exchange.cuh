@@ -47,8 +47,9 @@ struct Barrier {
         }
     }
 
+    template <class Memory>
     static DEVICE void deliver(
-        Tile& tile, const Shared& shared, const Fired&, const Heard& heard, int32 window,
+        Tile<Memory>& tile, const Shared& shared, const Fired&, const Heard& heard, int32 window,
         int64 total, bool first
     ) {
         const int32 side = window & 1;
@@ -103,8 +104,9 @@ struct Mailbox {
     }
 
     // Four lanes read a packet; warps take packets in turn.
+    template <class Memory>
     static DEVICE void deliver(
-        Tile& tile, const Shared& shared, const Fired& fired, const Heard& heard, int32 window,
+        Tile<Memory>& tile, const Shared& shared, const Fired& fired, const Heard& heard, int32 window,
         int64, bool first
     ) {
         const int32 side = window & 1;
@@ -135,8 +137,9 @@ struct Mailbox {
     }
 
     // Spikes that found no place in their packets.
+    template <class Memory>
     static DEVICE void deliver_rest(
-        Tile& tile, const Fired& fired, int32 side, int32 block, int32 count
+        Tile<Memory>& tile, const Fired& fired, int32 side, int32 block, int32 count
     ) {
         const int32 lane = threadIdx.x & 31;
         uint32 waiting = __ballot_sync(FULL_WARP, count > SENT);

@@ -1,4 +1,4 @@
-// A tile of a network in shared memory: input that has yet to arrive, and neurons that move.
+// A tile of a network: input that has yet to arrive, and neurons that move.
 #pragma once
 
 #include "alif.cuh"
@@ -92,11 +92,22 @@ struct Fired {
     }
 };
 
+// Where delay rings are. Those in global memory never leave it: a block adds to its tiles' rings
+// there, in the L2 cache where they fit.
+struct SharedRings {
+    static constexpr bool SHARED = true;
+};
+
+struct GlobalRings {
+    static constexpr bool SHARED = false;
+};
+
+template <class Memory>
 struct Tile {
     const RingArrays& arrays;
     const RingSizes& sizes;
     int32 tile, neurons;
-    int32* sums;    // [slots, channels * L]  shared: what arrives in each step to come
+    int32* sums;    // [slots, channels * L]  what arrives in each step to come
     float* states;  // [S, L]  shared
     int32* kinds;   // [L]  shared: segment of each neuron
     int64 events;   // words of the rows that this thread found
@@ -105,7 +116,13 @@ struct Tile {
     DEVICE void take(int32 tile_) {
         tile = tile_;
         neurons = (sizes.N - tile + sizes.X - 1) / sizes.X;
+        if constexpr (!Memory::SHARED) sums = stored();
     }
+
+    DEVICE int32 cells() const { return sizes.slots * columns(); }
+
+    // The tile's rings in global memory.
+    DEVICE int32* stored() const { return arrays.stored + int64(tile) * cells(); }
 
     DEVICE int32 columns() const { return sizes.channels * sizes.L; }
 
@@ -131,7 +148,7 @@ struct Tile {
         return low;
     }
 
-    DEVICE void load(bool fresh) const {
+    DEVICE void load_states() const {
         const float* from = arrays.state + int64(tile) * sizes.S * sizes.L;
         for (int32 l = threadIdx.x; l < neurons; l += blockDim.x) {
             kinds[l] = segment_of(l * sizes.X + tile);
@@ -139,9 +156,15 @@ struct Tile {
                 states[row * sizes.L + l] = from[int64(row) * sizes.L + l];
             }
         }
-        const int32 cells = sizes.slots * columns();
-        const int32* kept = arrays.stored + int64(tile) * cells;
-        for (int32 i = threadIdx.x; i < cells; i += blockDim.x) sums[i] = fresh ? 0 : kept[i];
+    }
+
+    DEVICE void load_rings() const {
+        const int32* kept = stored();
+        for (int32 i = threadIdx.x; i < cells(); i += blockDim.x) sums[i] = kept[i];
+    }
+
+    DEVICE void clear_rings() const {
+        for (int32 i = threadIdx.x; i < cells(); i += blockDim.x) sums[i] = 0;
     }
 
     DEVICE void store_states() const {
@@ -154,9 +177,8 @@ struct Tile {
     }
 
     DEVICE void store_rings() const {
-        const int32 cells = sizes.slots * columns();
-        int32* kept = arrays.stored + int64(tile) * cells;
-        for (int32 i = threadIdx.x; i < cells; i += blockDim.x) kept[i] = sums[i];
+        int32* kept = stored();
+        for (int32 i = threadIdx.x; i < cells(); i += blockDim.x) kept[i] = sums[i];
     }
 
     // Poisson input of the steps `from` to `to`, by all threads, each for its own neurons; `to`
@@ -355,7 +377,8 @@ struct Tile {
 };
 
 // Fills the rings from the spikes of the steps before the first.
-DEVICE void deliver_flight(Tile& tile, const uint64* __restrict__ flight) {
+template <class Memory>
+DEVICE void deliver_flight(Tile<Memory>& tile, const uint64* __restrict__ flight) {
     const int64 spikes = tile.sizes.Z;
     for (int64 begin = 0; begin < spikes; begin += blockDim.x) {
         const bool exists = begin + threadIdx.x < spikes;

@@ -31,6 +31,7 @@ from cusnn.simulation.layouts import by_neuron, by_tile
 from cusnn.simulation.plan import plan
 
 EXCHANGES = ("mailbox", "barrier")
+MEMORIES = ("shared", "global")
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +41,11 @@ def emulated(monkeypatch):
     monkeypatch.setattr(backend, "ADVANCE_BLOCK", 32)
 
 
-def shape_of(planned, tiles, wide=False):
+def shape_of(planned, tiles, wide=False, memory="shared"):
     """A shape with so many tiles, whatever fits."""
     interval = planned.shortest + planned.late
     options = {"channels": planned.channels, "longest": planned.longest, "interval": interval}
+    options["memory"] = memory
     size = planned.network.size
     shape = engine.ring_shape(
         size, **options, states=planned.states, processors=4, shared=2**20, wide=wide
@@ -108,10 +110,11 @@ class Reference:
 class Rings:
     """The engine on rings, called in stretches."""
 
-    def __init__(self, reference, tiles, probes=(), every=1, wide=None, **options):
+    def __init__(self, reference, tiles, probes=(), every=1, wide=None, memory="shared", **options):
         planned = reference.planned
         self.planned, self.size = planned, planned.network.size
-        self.shape = shape_of(planned, tiles, planned.wide if wide is None else wide)
+        wide = planned.wide if wide is None else wide
+        self.shape = shape_of(planned, tiles, wide, memory)
         built = build(planned, self.shape)
         self.tables = {
             **planned.advance_tables(0),
@@ -211,37 +214,40 @@ def mixed_reference():
     return Reference(net, 61, probes, every=3), probes
 
 
+@pytest.mark.parametrize("memory", MEMORIES)
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize(
     ("tiles", "blocks", "threads"), [(1, None, 96), (3, None, 32), (7, 3, 64), (44, 4, 32)]
 )
-def test_mixed_emulated(mixed_reference, monkeypatch, exchange, tiles, blocks, threads):
+def test_mixed_emulated(mixed_reference, monkeypatch, memory, exchange, tiles, blocks, threads):
     """One block, a tile per block, and several tiles per block."""
     monkeypatch.setattr(backend, "ADVANCE_BLOCK", threads)
     reference, probes = mixed_reference
-    rings = Rings(reference, tiles, probes, 3, exchange=exchange, blocks=blocks)
+    rings = Rings(reference, tiles, probes, 3, memory=memory, exchange=exchange, blocks=blocks)
     assert rings.run(61) == 61
     assert_same(rings, reference)
 
 
+@pytest.mark.parametrize("memory", MEMORIES)
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("seed", [2, 3, 4])
-def test_any_order_of_threads(mixed_reference, exchange, seed, monkeypatch):
+def test_any_order_of_threads(mixed_reference, memory, exchange, seed, monkeypatch):
     monkeypatch.setattr(emulator._state, "seed", seed)
     monkeypatch.setattr(backend, "ADVANCE_BLOCK", 64)
     reference, probes = mixed_reference
     for tiles in (3, 5):
-        rings = Rings(reference, tiles, probes, 3, exchange=exchange, blocks=3)
+        rings = Rings(reference, tiles, probes, 3, memory=memory, exchange=exchange, blocks=3)
         rings.run(61)
         assert_same(rings, reference)
 
 
+@pytest.mark.parametrize("memory", MEMORIES)
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("tiles", [2, 6])
-def test_several_launches_are_one(mixed_reference, exchange, tiles):
+def test_several_launches_are_one(mixed_reference, memory, exchange, tiles):
     """State and spikes in flight are all that crosses from one launch to the next."""
     reference, probes = mixed_reference
-    rings = Rings(reference, tiles, probes, 3, exchange=exchange)
+    rings = Rings(reference, tiles, probes, 3, memory=memory, exchange=exchange)
     for steps in (1, 0, 2, 33, 5, 20):
         assert rings.run(steps) == steps
     assert_same(rings, reference)
@@ -468,25 +474,46 @@ H100 = {"processors": 132, "shared": 232_448}
 def test_shape_of_the_microcircuit():
     """585 neurons in each of 132 tiles, ten bits of slot and six of delay."""
     shape = engine.ring_shape(77_169, states=3, channels=1, longest=62, interval=2, **H100)
-    assert shape == (132, 63, 10, False, True)
+    assert shape == (132, 63, 10, False, True, "shared")
     assert 4 * 585 * (63 + 3 + 1) <= H100["shared"] - 1024
 
 
-@pytest.mark.parametrize("longest", [1, 2, 15, 63, 64, 300, 9000])
+@pytest.mark.parametrize("memory", [None, "global"])
+@pytest.mark.parametrize("longest", [1, 2, 15, 63, 64, 300, 9000, 32_767])
 @pytest.mark.parametrize("n", [1, 100, 4000, 77_169, 10**6, 4 * 10**6])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_shapes_fit(n, longest, channels):
+def test_shapes_fit(n, longest, channels, memory):
     shape = engine.ring_shape(
-        n, states=4, channels=channels, longest=longest, interval=1, wide=False, **H100
+        n, states=4, channels=channels, longest=longest, interval=1, memory=memory, **H100
     )
     per_tile = -(-n // shape.tiles)
-    assert 4 * per_tile * (shape.slots * channels + 5) <= H100["shared"] - 1024
+    in_shared = shape.slots * channels if shape.memory == "shared" else 0
+    assert 4 * per_tile * (in_shared + 5) <= H100["shared"] - 1024
+    assert per_tile * shape.slots * channels < 2**31
     assert per_tile * channels <= 2**shape.slot_bits
     assert shape.slot_bits + (longest - 1).bit_length() <= (31 if shape.wide else 16)
     assert shape.slots >= longest + 1
     assert shape.resident == (shape.tiles <= 132)
     assert shape.tiles % 132 == 0 or shape.resident
-    assert shape.tiles <= max(n / 128 + 1, 132) or not shape.resident
+    assert shape.tiles <= max(n / 128 + 132, 132) or shape.memory == "shared"
+    assert (shape.memory == "shared") <= (memory is None)
+
+
+def test_rings_that_fill_shared_memory_go_to_global_memory():
+    """A ring of 451 cells is the longest of which 128 fit into 227 KB beside four numbers each."""
+    options = {"states": 3, "channels": 1, "interval": 1, **H100}
+    for longest, memory in ((447, "shared"), (448, "global")):
+        shape = engine.ring_shape(10**6, longest=longest, **options)
+        assert (shape.memory, shape.resident) == (memory, memory == "global")
+        assert engine.ring_shape(10**4, longest=longest, **options).memory == "shared"
+    shape = engine.ring_shape(10**4, longest=9000, **options)
+    assert shape == (79, 9001, 7, True, True, "global")
+    shape = engine.ring_shape(10**4, longest=9000, memory="shared", **options)
+    assert (shape.memory, shape.resident, -(-(10**4) // shape.tiles) <= 6) == (
+        "shared",
+        False,
+        True,
+    )
 
 
 def test_short_bits_make_words_wide():
@@ -495,6 +522,7 @@ def test_short_bits_make_words_wide():
     assert (shape.wide, shape.resident, shape.slot_bits) == (True, True, 10)
     shape = engine.ring_shape(132 * 900, states=3, channels=1, longest=70, interval=1, **H100)
     assert (shape.wide, shape.resident, shape.slot_bits) == (False, False, 9)
+    assert shape.memory == "shared"
 
 
 def test_limits_are_asked_of_the_backend():
@@ -506,8 +534,17 @@ def test_limits_are_asked_of_the_backend():
 def test_errors(mixed_reference):
     reference, _ = mixed_reference
     rings = Rings(reference, 3)
-    with pytest.raises(ValueError, match="delays of 60000 steps need rings of 240,004 bytes"):
-        engine.ring_shape(9, states=3, channels=1, longest=60_000, interval=1, **H100)
+    for options, text in (
+        ({"longest": 32_768, "channels": 1}, "longest must be at most 32,767 steps, got 32,768"),
+        (
+            {"longest": 32_000, "channels": 2, "memory": "shared"},
+            "delays of 32000 steps need rings of 256,008 bytes per neuron, a block has 232,448 of "
+            "shared memory; take memory='global'",
+        ),
+        ({"longest": 9, "channels": 1, "memory": "texture"}, "memory must be one of .* 'texture'"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            engine.ring_shape(9, states=3, interval=1, **options, **H100)
     with pytest.raises(ValueError, match=r"room must be at least 44, .* got 43"):
         rings.run(5, room=43)
     for name, value, text in (

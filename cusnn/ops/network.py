@@ -20,6 +20,7 @@ import numpy as np
 
 from cusnn import contract, dispatch
 from cusnn.ops.network_rings import (
+    EXCHANGES,
     RingProgress,
     RingShape,
     RingTables,
@@ -35,6 +36,7 @@ __all__ = [
     "RingShape",
     "RingTables",
     "array_library",
+    "checked_exchange",
     "chosen_backend",
     "fewest_tiles",
     "free_bytes",
@@ -249,6 +251,27 @@ def chosen_backend(backend: str | None = None) -> str:
         dispatch.room(backend, "network").limits()
         return backend
     return dispatch.choose("Simulation", {"state": np.zeros(0, np.float32)}, backend)[0]
+
+
+def checked_exchange(owner: str, exchange: str | None, backend: str) -> str | None:
+    """How blocks of a GPU hear of spikes, or the default; None where a backend has no blocks.
+
+    Raises:
+        ValueError: an unknown one, or any where a backend has no blocks.
+    """
+    has_blocks = backend in contract.OPS["network_advance_rings"].backends
+    if exchange is None:
+        return EXCHANGES[0] if has_blocks else None
+    if exchange not in EXCHANGES:
+        raise ValueError(
+            f"{owner}: exchange must be one of {', '.join(EXCHANGES)} or None, got {exchange!r}"
+        )
+    if not has_blocks:
+        raise ValueError(
+            f"{owner}: exchange={exchange!r} is between blocks of a GPU; leave it out, or take "
+            f"backend 'cuda' in place of {backend!r}"
+        )
+    return exchange
 
 
 def array_library(backend: str):

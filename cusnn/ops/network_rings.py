@@ -1,4 +1,4 @@
-"""Front doors of the network engine on GPUs: tiles with rings of delays in shared memory.
+"""Front doors of the network engine on GPUs: tiles with rings of delays.
 
 As in ``cusnn.ops.network``, neuron g is number g // X of tile g % X, and channel c of a tile's
 neuron l is slot c L + l. Row (x, g) holds the synapses of source g onto tile x, in no order, from
@@ -7,11 +7,13 @@ from bit ``slot_bits`` on, integer weight in the high 16 bits; or, where weights
 and delay more than 16 bits, a word of slot and delay, and a 32-bit weight beside it in ``amounts``.
 
 A block adds the words of a spike into a ring of so many steps as delays last, and takes each step's
-sums out when it comes. Sums are those of ``network_advance``, so are the spikes.
+sums out when it comes. Sums are those of ``network_advance``, so are the spikes. Rings are in
+shared memory, or, where delays are so long that few neurons' rings fit there, in global memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +21,15 @@ import numpy as np
 from cusnn import contract, dispatch
 
 EXCHANGES = ("mailbox", "barrier")
+MEMORIES = ("shared", "global")
 # Fewer neurons leave warps of a block without work while every block is one more to hear of.
 FEWEST_NEURONS = 128
 # Shared memory that the kernel has beside the tile.
 KEPT_BYTES = 1024
+# Of a row: where it starts, and while it is built its length.
+ROW_BYTES, WORD_BYTES = 12, 4
+# Steps of delay, and cells of a tile's rings, that the kernel counts.
+LONGEST, MOST_CELLS = 2**15 - 1, 2**31 - 1
 
 
 class RingShape(NamedTuple):
@@ -33,7 +40,9 @@ class RingShape(NamedTuple):
         slots: steps that a ring holds.
         slot_bits: bits of a word that are a slot.
         wide: whether weights get 32 bits.
-        resident: whether each tile can stay in the shared memory of a multiprocessor.
+        resident: whether each tile can stay in the shared memory of a multiprocessor, but for
+            rings in global memory.
+        memory: "shared" or "global": where rings are.
     """
 
     tiles: int
@@ -41,6 +50,7 @@ class RingShape(NamedTuple):
     slot_bits: int
     wide: bool
     resident: bool
+    memory: str = "shared"
 
 
 class RingTables(NamedTuple):
@@ -83,15 +93,24 @@ def ring_shape(
     longest: int,
     interval: int,
     wide: bool = False,
+    synapses: int | None = None,
+    memory: str | None = None,
     processors: int | None = None,
     shared: int | None = None,
 ) -> RingShape:
-    """Tiles whose rings fit into shared memory.
+    """Tiles that fit into shared memory.
 
-    With F = ``slots`` * ``channels`` + ``states`` + 1 numbers of 4 bytes per neuron, a tile has at
-    most M = ``shared`` / (4 F) neurons, and at most as many as slot and delay find bits in a word.
-    Up to M * ``processors`` neurons are cut into a tile per multiprocessor, or fewer, so that each
-    has 128 neurons; more are cut into tiles of at most M neurons, a multiple of ``processors``.
+    With F = ``slots`` * ``channels`` + ``states`` + 1 numbers of 4 bytes per neuron (``states`` + 1
+    where rings are in global memory), a tile has at most M = ``shared`` / (4 F) neurons, and at
+    most as many as slot and delay find bits in a word. Up to M * ``processors`` neurons are cut
+    into a tile per multiprocessor, or fewer, so that each has 128 neurons; more are cut into tiles
+    of at most M neurons, a multiple of ``processors``.
+
+    Tiles that come and go with their rings move 8 ``slots`` * ``channels`` bytes per neuron and
+    exchange; rings in global memory, at most 64 per synaptic event. The former is more below
+    ``slots`` * ``channels`` / 8 events per neuron and exchange. And the starts of rows take 12
+    bytes per tile and neuron. So rings are in global memory where tiles would come and go and have
+    fewer than 128 neurons, or so many tiles that starts of rows are larger than synapses.
 
     Args:
         n_neurons: number of neurons N.
@@ -99,7 +118,10 @@ def ring_shape(
         channels: input channels of a neuron, 1 or 2.
         longest: longest delay D, steps.
         interval: steps between exchanges of spikes.
-        wide: whether weights need 32 bits; they get them too where only then tiles are resident.
+        wide: whether weights need 32 bits; they get them too where only then tiles are resident,
+            or, with rings in global memory, where tiles are fewer then.
+        synapses: their number, where it shall have a say in the choice of ``memory``.
+        memory: "shared" or "global"; None for the choice above.
         processors: multiprocessors; None for those of the current GPU.
         shared: bytes of shared memory of a block; None for those of the current GPU.
 
@@ -107,32 +129,60 @@ def ring_shape(
         RingShape.
 
     Raises:
-        ValueError: delays so long that not even one neuron fits.
+        ValueError: delays of more than 32,767 steps, a memory that is neither, or "shared" where
+            not even one neuron fits.
     """
+    if longest > LONGEST:
+        raise ValueError(
+            f"ring_shape: longest must be at most {LONGEST:,} steps, got {longest:,}; take shorter "
+            f"delays or a larger dt"
+        )
+    if memory not in (None, *MEMORIES):
+        raise ValueError(f"ring_shape: memory must be one of {MEMORIES} or None, got {memory!r}")
     if processors is None or shared is None:
         limits = dispatch.room("cuda", "network").limits()
         processors, shared = processors or limits.processors, shared or limits.shared
-    slots = ring_slots(longest, interval)
-    fits = (shared - KEPT_BYTES) // (4 * (slots * channels + states + 1))
-    if fits < 1:
+    slots, room = ring_slots(longest, interval), (shared - KEPT_BYTES) // 4
+    fits = {
+        "shared": room // (slots * channels + states + 1),
+        "global": min(room // (states + 1), MOST_CELLS // (slots * channels)),
+    }
+    if memory == "shared" and fits["shared"] < 1:
         raise ValueError(
             f"ring_shape: delays of {longest} steps need rings of {4 * slots * channels:,} bytes "
-            f"per neuron, a block has {shared:,}; take shorter delays or a larger dt"
+            f"per neuron, a block has {shared:,} of shared memory; take memory='global', shorter "
+            f"delays or a larger dt"
         )
+    sizes = n_neurons, channels, longest, wide, processors
+    if memory is None:
+        memory = "global"
+        if fits["shared"]:
+            tiles, most, _ = _cut(fits["shared"], False, *sizes)
+            light = synapses is None or ROW_BYTES * tiles * n_neurons <= WORD_BYTES * synapses
+            if tiles <= processors or (most >= FEWEST_NEURONS and light):
+                memory = "shared"
+    tiles, _, wide = _cut(fits[memory], memory == "global", *sizes)
+    slot_bits = max(channels * -(-n_neurons // tiles) - 1, 0).bit_length()
+    return RingShape(tiles, slots, slot_bits, wide, tiles <= processors, memory)
+
+
+def _cut(fits: int, few: bool, n: int, channels: int, longest: int, wide: bool, processors: int):
+    """Number of tiles, neurons that one may have, and whether weights get 32 bits.
+
+    Args:
+        fits: neurons of a tile for which there is memory.
+        few: whether weights get 32 bits wherever tiles are fewer then.
+    """
     delay_bits = (longest - 1).bit_length()
     in_word = {bits: 2 ** max(min(bits, 32) - delay_bits, 0) // channels for bits in (16, 31)}
     narrow = min(fits, in_word[16])
-    if not wide and (narrow < 1 or narrow * processors < n_neurons <= fits * processors):
+    if narrow < 1 or (narrow * processors < n and (few or n <= fits * processors)):
         wide = True
     most = min(fits, in_word[31]) if wide else narrow
-    resident = n_neurons <= most * processors
-    tiles = -(-n_neurons // most)
-    if resident:
-        tiles = max(tiles, min(processors, -(-n_neurons // FEWEST_NEURONS)))
-    else:
-        tiles = -(-tiles // processors) * processors
-    slot_bits = max(channels * -(-n_neurons // tiles) - 1, 0).bit_length()
-    return RingShape(tiles, slots, slot_bits, wide, resident)
+    tiles = -(-n // most)
+    if tiles <= processors:
+        return max(tiles, min(processors, -(-n // FEWEST_NEURONS))), most, wide
+    return -(-tiles // processors) * processors, most, wide
 
 
 def ring_slots(longest: int, interval: int) -> int:
@@ -200,6 +250,7 @@ def network_advance_rings(
     exchange: str = "mailbox",
     blocks: int | None = None,
     backend: str | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> RingProgress:
     """Advance a network by up to ``steps`` steps in one launch; state is written in place.
 
@@ -227,6 +278,7 @@ def network_advance_rings(
             wait for all); the results are the same.
         blocks: blocks at most; None for the number of multiprocessors.
         backend: "cuda", or None.
+        meanwhile: what the host does while the device is at work, or None.
 
     Returns:
         RingProgress.
@@ -260,9 +312,12 @@ def network_advance_rings(
         slots=shape.slots,
         slot_bits=shape.slot_bits,
         channels=channels,
+        memory=shape.memory,
         exchange=exchange,
         blocks=blocks,
     )
+    if meanwhile is not None:
+        meanwhile()
     done, events, spikes = (int(number) for number in outputs["progress"])
     kept = (first_step + done) // every - first_step // every
     return RingProgress(done, events, outputs["spikes"][:spikes], outputs["recorded"][:kept])

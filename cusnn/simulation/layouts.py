@@ -5,13 +5,15 @@ Both take and give the same: state in the order of neurons, spikes in flight, st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from cusnn import contract
+from cusnn.network import Network
 from cusnn.ops import network as engine
-from cusnn.simulation.plan import Plan
+from cusnn.simulation.plan import Plan, Sizes
 
 ROOM_FOR_SPIKES = 2**18
 LONGEST_INTERVAL = 16
@@ -24,15 +26,14 @@ class Stretch(NamedTuple):
 
     Attributes:
         n_steps: number of steps done, at least one where any were asked for.
-        steps, neurons: the spikes, sorted by (step, neuron), int64 and int32 [n]; steps are
-            absolute.
+        spikes: function that gives steps (absolute) and neurons of the spikes, sorted by (step,
+            neuron), int64 and int32 [n].
         events: synaptic events.
         recorded: state of the probes at each sample, float32 [U, M].
     """
 
     n_steps: int
-    steps: np.ndarray
-    neurons: np.ndarray
+    spikes: Callable[[], tuple[np.ndarray, np.ndarray]]
     events: int
     recorded: np.ndarray
 
@@ -71,10 +72,18 @@ def has_rings(backend: str) -> bool:
     return backend in contract.OPS["network_advance_rings"].backends
 
 
-def layout(planned: Plan, *, threads: int, backend: str) -> SortedRows | Rings:
+def layout(
+    planned: Plan,
+    *,
+    threads: int,
+    backend: str,
+    exchange: str | None = None,
+    memory: str | None = None,
+) -> SortedRows | Rings:
     """A network built as its backend wants it."""
-    kind = Rings if has_rings(backend) else SortedRows
-    return kind(planned, threads=threads, backend=backend)
+    if has_rings(backend):
+        return Rings(planned, backend=backend, exchange=exchange, memory=memory)
+    return SortedRows(planned, threads=threads, backend=backend)
 
 
 def tiles_for(n_neurons: int, channels: int, threads: int) -> int:
@@ -87,6 +96,20 @@ def interval_of(shortest: int, late: bool) -> int:
     return min(shortest + late, LONGEST_INTERVAL)
 
 
+def ring_shape_of(network: Network, sizes: Plan | Sizes, memory: str | None = None):
+    """How a network is cut for rings; ``memory`` as for ``ops.network.ring_shape``."""
+    return engine.ring_shape(
+        network.size,
+        states=sizes.states,
+        channels=sizes.channels,
+        longest=sizes.longest,
+        interval=interval_of(sizes.shortest, sizes.late),
+        wide=sizes.wide,
+        synapses=network.n_synapses,
+        memory=memory,
+    )
+
+
 class SortedRows:
     """Tiles on CPU threads, rows of synapses sorted by delay.
 
@@ -97,9 +120,10 @@ class SortedRows:
     Attributes:
         initial: state at the start where ``planned.build`` says it, float32 [S, N].
         most_steps: steps since time zero that it can count.
+        fewest_steps: steps of a call below which what it begins with takes longer than they do.
     """
 
-    most_steps = MOST_STEPS
+    most_steps, fewest_steps = MOST_STEPS, 1
 
     def __init__(self, planned: Plan, *, threads: int, backend: str):
         network, channels = planned.network, planned.channels
@@ -146,8 +170,15 @@ class SortedRows:
             self._spikes[:end].copy(),
         )
 
-    def advance(self, steps: int, every: int, threads: int) -> Stretch:
-        """Do up to so many steps, and sample the probes every ``every`` steps."""
+    def advance(
+        self, steps: int, every: int, threads: int, meanwhile: Callable[[], None]
+    ) -> Stretch:
+        """Do up to so many steps, and sample the probes every ``every`` steps.
+
+        Args:
+            meanwhile: what else there is to do, which need not wait for the steps.
+        """
+        meanwhile()
         longest = self._planned.longest
         self._make_room()
         starts = np.zeros(longest + steps + 1, np.int64)
@@ -167,7 +198,8 @@ class SortedRows:
         offsets = np.repeat(np.arange(done), np.diff(starts[longest : longest + done + 1]))
         offsets, neurons = sorted_spikes(offsets << 32 | self._spikes[begin:end])
         self._spikes[begin:end] = neurons
-        stretch = Stretch(done, self._step + offsets, neurons, events, recorded)
+        keys = self._step + offsets, neurons
+        stretch = Stretch(done, lambda: keys, events, recorded)
         # The spikes of the last longest-delay steps are all that is in flight.
         first = starts[done]
         self._spikes[: end - first] = self._spikes[first:end].copy()
@@ -203,31 +235,39 @@ class SortedRows:
 
 
 class Rings:
-    """Tiles on blocks of a GPU, delay rings in their shared memory.
+    """Tiles on blocks of a GPU, with delay rings.
 
     Args:
         planned: tables of the network.
-        threads: of the CPU, not used.
         backend: as for ``ops.network.network_build_rings``.
+        exchange: as for ``ops.network.network_advance_rings``; None for its default.
+        memory: as for ``ops.network.ring_shape``.
 
     Attributes:
-        initial, most_steps: as of ``SortedRows``.
+        initial, most_steps, fewest_steps: as of ``SortedRows``. A launch fills the rings from the
+            spikes of as many steps as the longest delay has.
     """
 
     most_steps = MOST_STEPS_OF_KEYS
 
-    def __init__(self, planned: Plan, *, threads: int, backend: str):
+    def __init__(
+        self,
+        planned: Plan,
+        *,
+        backend: str,
+        exchange: str | None = None,
+        memory: str | None = None,
+    ):
         network = planned.network
         self._planned, self._library = planned, engine.array_library(backend)
         self._interval = interval_of(planned.shortest, planned.late)
+        self.fewest_steps = planned.longest
         sizes = {
             "states": planned.states,
             "channels": planned.channels,
             "longest": planned.longest,
         }
-        self._shape = engine.ring_shape(
-            network.size, **sizes, interval=self._interval, wide=planned.wide
-        )
+        self._shape = ring_shape_of(network, planned, memory)
         built = engine.network_build_rings(
             self._on_device(planned.build),
             n_neurons=network.size,
@@ -240,6 +280,8 @@ class Rings:
         names = ("words", "amounts", "row_starts")
         self._synapses = {name: getattr(built, name) for name in names}
         self._options = {"seed": network.seed, "backend": backend, "channels": planned.channels}
+        if exchange is not None:
+            self._options["exchange"] = exchange
 
     def prepare(self, tables: dict[str, np.ndarray]) -> None:
         """Tables, probes among them, that hold from the next step on."""
@@ -257,8 +299,10 @@ class Rings:
         state = by_neuron(on_host(self._state), self._planned.network.size)
         return Moment(self._step, state, *sorted_spikes(on_host(self._flight)))
 
-    def advance(self, steps: int, every: int, threads: int) -> Stretch:
-        """Do up to so many steps in one launch, and sample the probes every ``every`` steps."""
+    def advance(
+        self, steps: int, every: int, threads: int, meanwhile: Callable[[], None]
+    ) -> Stretch:
+        """Do up to so many steps in one launch, and ``meanwhile`` while it runs."""
         longest, step = self._planned.longest, self._step
         done, events, spikes, recorded = engine.network_advance_rings(
             self._tables,
@@ -272,6 +316,7 @@ class Rings:
             interval=self._interval,
             longest=longest,
             every=every,
+            meanwhile=meanwhile,
             **self._options,
         )
         keys = self._library.sort(spikes) + _key(step)
@@ -279,7 +324,8 @@ class Rings:
         self._flight = self._library.concatenate([self._flight, keys])
         # The spikes of the last longest-delay steps are all that is in flight.
         self._flight = self._flight[self._flight >= _key(max(self._step - longest, 0))]
-        return Stretch(done, *_parts(on_host(keys)), events, on_host(recorded))
+        found = on_host(keys)
+        return Stretch(done, lambda: _parts(found), events, on_host(recorded))
 
     def has_numbers(self) -> bool:
         """Whether the voltages of all neurons are finite."""

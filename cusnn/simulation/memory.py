@@ -7,7 +7,13 @@ from pathlib import Path
 
 from cusnn.network import Network
 from cusnn.ops import network as engine
-from cusnn.simulation.layouts import ROOM_FOR_SPIKES, has_rings, interval_of, tiles_for
+from cusnn.simulation.layouts import (
+    ROOM_FOR_SPIKES,
+    has_rings,
+    interval_of,
+    ring_shape_of,
+    tiles_for,
+)
 from cusnn.simulation.pace import checked_threads
 from cusnn.simulation.plan import Sizes, sizes
 
@@ -57,16 +63,11 @@ def _bytes(network: Network, backend: str, threads: int) -> int:
 
 def _ring_bytes(network: Network, needed: Sizes) -> int:
     interval = interval_of(needed.shortest, needed.late)
-    shape = engine.ring_shape(
-        network.size,
-        states=needed.states,
-        channels=needed.channels,
-        longest=needed.longest,
-        interval=interval,
-        wide=needed.wide,
-    )
+    shape = ring_shape_of(network, needed)
     rows = shape.tiles * network.size
-    rings = 0 if shape.resident else 4 * shape.slots * needed.channels * network.size
+    padded = shape.tiles * -(-network.size // shape.tiles)
+    stay = shape.resident and shape.memory == "shared"
+    rings = 0 if stay else 4 * shape.slots * needed.channels * padded
     spikes = 8 * (ROOM_FOR_SPIKES + 4 * interval * network.size)
     return RING_BASE + (8 if shape.wide else 4) * network.n_synapses + 12 * rows + rings + spikes
 
@@ -85,7 +86,7 @@ def checked_memory(network: Network, backend: str, threads: int) -> int:
         return needed
     advice = "take a smaller scale, fewer threads or shorter delays"
     if on_device:
-        advice = "take a smaller scale, or backend numba with the machine's memory"
+        advice = "take a smaller scale, shorter delays, or backend numba with the machine's memory"
     if backend == "numpy":
         compiled = memory_estimate(network, backend="numba", threads=threads)
         advice = f"take backend numba, which needs {compiled / 1e9:.2f} GB"

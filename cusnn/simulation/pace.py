@@ -53,17 +53,17 @@ class Pace:
     Threads meet in every step, so where other programs take one of the cores, all wait for it;
     then one thread may be faster than several. Where it is free to choose, the pace takes what
     was faster and tries the other now and then, at first more often: the first calls are short and
-    find nothing in the caches.
+    find nothing in the caches. No call but a trial does fewer than ``fewest`` steps.
     """
 
-    def __init__(self, threads: int, free: bool):
-        self._steps, self._calls = 16, 0
+    def __init__(self, threads: int, free: bool, fewest: int = 1):
+        self._fewest, self._steps, self._calls = fewest, 16, 0
         choices = (threads, 1) if free and threads > 1 else (threads,)
         self._seconds = dict.fromkeys(choices, 0.0)
 
     def next_call(self) -> tuple[int, int]:
         """Steps, and threads."""
-        steps = min(self._steps, MOST_STEPS_PER_CALL)
+        steps = max(min(self._steps, MOST_STEPS_PER_CALL), self._fewest)
         faster, *slower = sorted(self._seconds, key=self._seconds.get)
         self._calls += 1
         early = self._calls < CALLS_PER_TRIAL

@@ -136,26 +136,34 @@ class Recorder:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._steps_of, self._neurons, self._samples = [], [], []
+        self._waiting, self._steps_of, self._neurons, self._samples = [], [], [], []
         self._totals = np.zeros(self._network.size, np.int64)
 
     def add(self, stretch: Stretch) -> None:
-        """Keep the spikes and samples of some steps."""
-        steps, neurons = stretch.steps, stretch.neurons
-        self._totals += np.bincount(neurons, minlength=self._totals.size)
-        if self._kept is not None:
-            kept = self._kept[neurons]
-            steps, neurons = steps[kept], neurons[kept]
-        self._steps_of.append(steps)
-        self._neurons.append(neurons)
-        self._samples.append(stretch.recorded)
+        """Keep the spikes and samples of some steps; ``drain`` does the work."""
+        self._waiting.append(stretch)
+
+    def drain(self) -> None:
+        """Sort in what has been added, which a device need not wait for."""
+        while self._waiting:
+            stretch = self._waiting.pop(0)
+            steps, neurons = stretch.spikes()
+            self._totals += np.bincount(neurons, minlength=self._totals.size)
+            if self._kept is not None:
+                kept = self._kept[neurons]
+                steps, neurons = steps[kept], neurons[kept]
+            self._steps_of.append(steps)
+            self._neurons.append(neurons)
+            self._samples.append(stretch.recorded)
 
     def mark(self) -> tuple[int, np.ndarray]:
         """The present, for ``since``."""
+        self.drain()
         return len(self._steps_of), self._totals.copy()
 
     def since(self, mark, first_step: int, last_step: int) -> dict:
         """Fields of a ``Result``: what was recorded since a mark, or ever where it is None."""
+        self.drain()
         begin, before = (0, 0) if mark is None else mark
         steps, neurons, values = self._columns(begin)
         return {
@@ -185,6 +193,7 @@ class Recorder:
 
     def export(self) -> dict[str, np.ndarray]:
         """Everything recorded, by name, for ``load``."""
+        self.drain()
         parts = zip(("steps", "neurons", "samples"), self._columns(), strict=True)
         return {"totals": self._totals, **dict(parts)}
 

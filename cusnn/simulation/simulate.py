@@ -64,11 +64,13 @@ class Simulation:
             populations, or names by label (of all neurons, in every step).
         spikes: labels of the populations whose spikes are recorded; None for all. They are
             counted in any case.
+        exchange: how the blocks of a GPU hear of spikes, "mailbox" or "barrier" (a barrier of
+            the whole grid); None for the default. The spikes do not depend on it.
         progress: called as ``progress(share)`` with the share of the build that is done, 0 to 1.
 
     Attributes:
         network: as given.
-        backend, threads: in use.
+        backend, threads, exchange: in use; no exchange on a CPU.
         step: number of steps done.
         compile_s, build_s, build_cpu_s: seconds that compiling took (next to none once it is
             cached), that the build took after it, and CPU seconds of the build.
@@ -76,8 +78,9 @@ class Simulation:
 
     Raises:
         TypeError: ``network`` is no Network.
-        ValueError: an unknown backend, more threads than ``most_threads()``, a population or
-            variable to record that there is not, or a network that the engine cannot represent.
+        ValueError: an unknown backend, more threads than ``most_threads()``, an exchange where
+            there is no GPU, a population or variable to record that there is not, or a network
+            that the engine cannot represent.
         MemoryError: the network needs more memory than there is.
         RuntimeError: backend "cuda", where CuPy or a GPU is missing.
     """
@@ -90,22 +93,26 @@ class Simulation:
         threads: int | None = None,
         record=None,
         spikes=None,
+        exchange: str | None = None,
         progress=None,
     ):
         check_network("Simulation", network)
         self.network, self.backend = network, engine.chosen_backend(backend)
         on_device = has_rings(self.backend)
         self.threads = checked_threads("Simulation", network, threads, on_device)
+        self.exchange = engine.checked_exchange("Simulation", exchange, self.backend)
         self._recorder = Recorder(network, record, spikes)
-        self._pace = Pace(self.threads, free=threads is None)
         self.memory = checked_memory(network, self.backend, self.threads)
         tell = progress or (lambda share: None)
         tell(0.0)
         self._plan = plan(network)
-        self.compile_s = _compile(self._plan, self.threads, self.backend)
+        self.compile_s = _compile(self._plan, self.threads, self.backend, self.exchange)
         tell(0.1)
         started, cpu_started = time.perf_counter(), time.process_time()
-        self._layout = layout(self._plan, threads=self.threads, backend=self.backend)
+        self._layout = layout(
+            self._plan, threads=self.threads, backend=self.backend, exchange=self.exchange
+        )
+        self._pace = Pace(self.threads, threads is None, self._layout.fewest_steps)
         self._initial = fill_initial(network, self._layout.initial)
         self.reset()
         self.build_s = time.perf_counter() - started
@@ -122,6 +129,7 @@ class Simulation:
         threads: int | None = None,
         record=None,
         spikes=None,
+        exchange: str | None = None,
         progress=None,
     ) -> Simulation:
         """Build a network again and stand where ``save`` stood, on any backend and threads.
@@ -129,7 +137,7 @@ class Simulation:
         Args:
             path: of the file.
             network: the description; None to take it from the file.
-            backend, threads, progress: as for ``Simulation``.
+            backend, threads, exchange, progress: as for ``Simulation``.
             record, spikes: as for ``Simulation``; None for what was recorded before, which then
                 goes on and joins it. Anything else begins a new record at this step.
 
@@ -152,6 +160,7 @@ class Simulation:
             threads=threads,
             record=record,
             spikes=spikes,
+            exchange=exchange,
             progress=progress,
         )
         simulation._stand_at(saved, path, goes_on)
@@ -220,6 +229,7 @@ class Simulation:
                     saved = self.step
                 if progress is not None:
                     progress((self.step - first) * self.network.dt, duration)
+            self._drain()
             if checkpoint is not None and saved != self.step:
                 self.save(checkpoint)
         if interrupted():
@@ -293,7 +303,8 @@ class Simulation:
         started, cpu_started = time.perf_counter(), time.process_time()
         steps, threads = self._pace.next_call()
         steps = min(steps, most, self._prepared(), self._recorder.most_steps())
-        stretch = self._layout.advance(steps, self._recorder.every, threads)
+        every, drain = self._recorder.every, self._recorder.drain
+        stretch = self._layout.advance(steps, every, threads, drain)
         self._recorder.add(stretch)
         self.step += stretch.n_steps
         seconds = time.perf_counter() - started
@@ -301,6 +312,13 @@ class Simulation:
         self._pace.took(threads, seconds / max(stretch.n_steps, 1))
         if not self._layout.has_numbers():
             raise _no_numbers(self.network, self._layout.moment())
+
+    def _drain(self) -> None:
+        """Spikes of the last call, which belong to the cost of the run as those before do."""
+        started, cpu_started = time.perf_counter(), time.process_time()
+        self._recorder.drain()
+        seconds = time.perf_counter() - started
+        self._cost += Cost(0, seconds, time.process_time() - cpu_started)
 
     def _prepared(self) -> int:
         """Steps for which the engine's tables hold, made anew where they have changed."""
@@ -354,6 +372,7 @@ class Simulation:
             about={
                 "backend": self.backend,
                 "threads": self.threads,
+                "exchange": self.exchange,
                 "compile_s": self.compile_s,
                 "build_s": self.build_s,
                 "build_cpu_s": self.build_cpu_s,
@@ -375,15 +394,16 @@ def _no_numbers(network: Network, moment: Moment) -> ValueError:
     )
 
 
-def _compile(planned: Plan, threads: int, backend: str) -> float:
+def _compile(planned: Plan, threads: int, backend: str, exchange: str | None) -> float:
     """Have what will run compiled, for one tile or for several, on as many neurons; seconds."""
     started = time.perf_counter()
     tiles = min(tiles_for(planned.network.size, planned.channels, threads), 2)
     tiny = plan(Network(Population(tiles, LIF(input="voltage"), "none")))
     same = {name: getattr(planned, name) for name in ("states", "channels", "wide")}
     tiny = dataclasses.replace(tiny, **same)
-    tried = layout(tiny, threads=tiles, backend=backend)
+    memory = ring_shape_of(planned.network, planned).memory if has_rings(backend) else None
+    tried = layout(tiny, threads=tiles, backend=backend, exchange=exchange, memory=memory)
     tried.prepare({**tiny.advance_tables(0), "probes": np.zeros((0, 2), np.int64)})
     tried.load(Moment(0, tried.initial, np.zeros(0, np.int64), np.zeros(0, np.int32)))
-    tried.advance(1, 1, min(threads, tiles))
+    tried.advance(1, 1, min(threads, tiles), lambda: None)
     return time.perf_counter() - started

@@ -8,6 +8,7 @@ from cusnn import driver
 from cusnn.backends.cuda.arguments import int32s
 
 EXCHANGES = {"barrier": "Barrier", "mailbox": "Mailbox"}
+MEMORIES = {"shared": "SharedRings", "global": "GlobalRings"}
 INSTANTIATIONS = {
     "network_build_rings.cu": (
         "network_build_rings",
@@ -16,7 +17,11 @@ INSTANTIATIONS = {
         "network_start_rows",
     ),
     "network_advance_rings.cu": (
-        *(f"network_advance_rings<{exchange}>" for exchange in EXCHANGES.values()),
+        *(
+            f"network_advance_rings<{exchange}, {memory}>"
+            for exchange in EXCHANGES.values()
+            for memory in MEMORIES.values()
+        ),
         "network_prepare_rings",
         "network_count_flight",
     ),
@@ -111,6 +116,7 @@ def network_advance_rings(
     slots,
     slot_bits,
     channels,
+    memory,
     exchange,
     blocks,
 ):
@@ -135,13 +141,13 @@ def network_advance_rings(
         library.zeros(4, np.uint32),
         library.zeros((2, blocks, PACKET), np.uint64),
         library.empty((2, blocks, capacity), np.uint64),
-        library.empty((tiles, cells), np.int32) if blocks < tiles else None,
+        library.empty((tiles, cells), np.int32) if blocks < tiles or memory == "global" else None,
         *prepared,
         np.int64(capacity),
         sizes,
     )
-    kernel = f"network_advance_rings<{EXCHANGES[exchange]}>"
-    shared = 4 * (cells + (rows + 1) * per_tile)
+    kernel = f"network_advance_rings<{EXCHANGES[exchange]}, {MEMORIES[memory]}>"
+    shared = 4 * ((cells if memory == "shared" else 0) + (rows + 1) * per_tile)
     driver.launch(ADVANCE, kernel, blocks, ADVANCE_BLOCK, args, shared=shared, cooperative=True)
     delay_mask = np.uint32(0xFFFF if amounts is None else 0xFFFFFFFF)
     args = (words, row_starts, flight, spikes, progress, delay_mask, sizes)
