@@ -9,6 +9,7 @@ import importlib
 _HOMES = {
     "cusnn.energy.counts": ("OpCounts", "Workload"),
     "cusnn.energy.devices": ("DeviceProfile", "Price", "device", "devices", "register_device"),
+    "cusnn.energy.thresholds": ("THRESHOLDS", "Threshold", "Verdict", "verdict"),
     "cusnn.energy.units": ("Quantity",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -3,6 +3,7 @@
 A label that ends in I is drawn as inhibitory, any other as excitatory.
 """
 
+from cusnn.plots.crossover import crossover_curves, crossover_map, published_thresholds
 from cusnn.plots.learning import confusion_matrix, confusions, learning_curve, training
 from cusnn.plots.networks import (
     activity,
@@ -22,11 +23,14 @@ __all__ = [
     "comparison",
     "confusion_matrix",
     "confusions",
+    "crossover_curves",
+    "crossover_map",
     "distributions",
     "intervals",
     "learning_curve",
     "population_rate",
     "pretty",
+    "published_thresholds",
     "raster",
     "rates",
     "traces",

@@ -1,0 +1,59 @@
+"""Numbers at the door: finite, and inside what is possible."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cusnn.energy.counts import whole
+
+
+def bounded(owner: str, name: str, value, low: float = 0.0, high: float = np.inf):
+    """A float, or an array of them, that is finite and in [low, high].
+
+    Raises:
+        TypeError: no numbers.
+        ValueError: not finite, below ``low`` or above ``high``.
+    """
+    number = np.asarray(value)
+    if number.dtype.kind not in "iuf":
+        raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
+    number = number.astype(np.float64)
+    inside = np.isfinite(number) & (number >= low) & (number <= high)
+    if not np.all(inside):
+        allowed = f"at least {low:g}" if high == np.inf else f"between {low:g} and {high:g}"
+        found = np.ravel(number)[~np.ravel(inside)][0]
+        raise ValueError(f"{owner}: {name} must be finite and {allowed}, got {found:g}")
+    return float(number) if number.ndim == 0 else number
+
+
+def step_counts(owner: str, steps):
+    """Time steps of an inference: an integer of at least 1, or an array of them.
+
+    Raises:
+        TypeError: no integers.
+        ValueError: fewer than one step.
+    """
+    number = np.asarray(steps)
+    if number.ndim == 0:
+        return whole(owner, "steps", steps, least=1)
+    if number.dtype.kind not in "iu":
+        raise TypeError(f"{owner}: steps must be integers, got {number.dtype}")
+    if np.any(number < 1):
+        raise ValueError(f"{owner}: steps must be at least 1, got {number.min()}")
+    return number.astype(np.int64)
+
+
+def rates(owner: str, rate):
+    """Spikes per neuron and step, which a binary spike keeps in [0, 1].
+
+    Raises:
+        TypeError: no numbers.
+        ValueError: negative, not finite, or more than one spike per step.
+    """
+    number = np.asarray(rate)
+    if number.dtype.kind in "iuf" and np.any(number > 1) and np.all(np.isfinite(number)):
+        raise ValueError(
+            f"{owner}: rate must be at most one spike per neuron and step, got {number.max():g}; "
+            f"divide spikes per inference by the number of steps"
+        )
+    return bounded(owner, "rate", rate, 0.0, 1.0)
