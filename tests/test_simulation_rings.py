@@ -18,10 +18,12 @@ from cusnn.network import (
     RateProfile,
     SpikeTimes,
     StepCurrent,
+    Uniform,
 )
 from cusnn.neurons import LIF, CobaLIF, CubaLIF, Relay
 from cusnn.simulation import Record, Simulation, layouts, memory_estimate, pace
 
+EXCHANGES = ("mailbox", "barrier")
 RECORD = (Record("E", ("i", "v"), neurons=(40, 2), every=0.3), Record("I"))
 
 
@@ -80,7 +82,8 @@ def test_between_cpu_and_gpu(tmp_path):
 
 
 @pytest.mark.usefixtures("gpu")
-def test_a_launch_that_has_no_room_is_followed_by_another(monkeypatch):
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_a_launch_that_has_no_room_is_followed_by_another(monkeypatch, exchange):
     """Everyone fires in every step; nothing is lost, and no spike twice in flight."""
     monkeypatch.setattr(layouts, "ROOM_FOR_SPIKES", 0)
     monkeypatch.setattr(pace, "MOST_STEPS_PER_CALL", 7)
@@ -89,13 +92,97 @@ def test_a_launch_that_has_no_room_is_followed_by_another(monkeypatch):
         (Population(30, fires, "E", v=9.0),),
         (Projection("E", "E", AllToAll(), 0.01, 0.5),),
     )
-    simulation = Simulation(net, backend="cuda")
+    simulation = Simulation(net, backend="cuda", exchange=exchange, record={"E": "v"})
     result = simulation.run(2.0)
+    assert result.states["E"]["v"].shape == (20, 30)
     np.testing.assert_array_equal(result.steps, np.repeat(np.arange(20), 30))
     np.testing.assert_array_equal(result.neurons, np.tile(np.arange(30), 20))
     assert result.events == 15 * 900
     simulation.reset()
     same(simulation.run(2.0), result)
+
+
+@pytest.fixture
+def launched(monkeypatch, gpu):
+    """Names of the kernels that are launched, in order."""
+    names, launch = [], driver.launch
+
+    def noting(source, kernel, *arguments, **options):
+        names.append(kernel)
+        launch(source, kernel, *arguments, **options)
+
+    monkeypatch.setattr(driver, "launch", noting)
+    return names
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_exchange_is_a_choice(launched, exchange, tmp_path):
+    """Which kernel runs, and is compiled before any time is taken; the spikes are the same."""
+    simulation = Simulation(busy(), backend="cuda", exchange=exchange)
+    kernel = f"network_advance_rings<{exchange.capitalize()}, SharedRings>"
+    assert kernel in launched
+    result = simulation.run(3.0)
+    assert {name for name in launched if name.startswith("network_advance")} == {kernel}
+    assert result.about["exchange"] == simulation.exchange == exchange
+    same(result, Simulation(busy(), backend="numpy", threads=1).run(3.0))
+    simulation.save(tmp_path / "run.npz")
+    resumed = Simulation.load(tmp_path / "run.npz", backend="cuda", exchange=exchange)
+    assert resumed.exchange == exchange
+
+
+@pytest.mark.usefixtures("gpu")
+def test_exchanges_that_are_none():
+    assert Simulation(busy(), backend="cuda").exchange == "mailbox"
+    assert Simulation(busy(), backend="numpy").exchange is None
+    with pytest.raises(ValueError, match="exchange must be one of mailbox, barrier or None, got"):
+        Simulation(busy(), backend="cuda", exchange="pigeon")
+    with pytest.raises(ValueError, match="'barrier' is between blocks of a GPU; leave it out, or"):
+        Simulation(busy(), backend="numpy", exchange="barrier")
+
+
+def far(size):
+    """Delays of up to 30 ms, which many spikes in flight have to wait for."""
+    return Network(
+        (Population(size, CubaLIF(i_offset=430.0), "E", v=Normal(-55.0, 4.0)),),
+        (Projection("E", "E", FixedInDegree(20), 60.0, Uniform(0.5, 30.0)),),
+        (PoissonInput("E", 8.0, 400, 60.0),),
+    )
+
+
+def test_delays_whose_rings_find_no_room_in_shared_memory(launched):
+    """A block of 48 KB has room for 39 rings of 301 steps, four have for 156."""
+    net = far(157)
+    simulation = Simulation(net, backend="cuda", record={"E": "v"})
+    simulation.run(18.0)
+    simulation.run(16.0)
+    kernels = {name for name in launched if name.startswith("network_advance")}
+    assert kernels == {"network_advance_rings<Mailbox, GlobalRings>"}
+    # A call does as many steps as it begins with spikes of, where it may.
+    assert launched.count(*kernels) == 1 + 2
+    whole = Simulation(net, backend="numpy", threads=1, record={"E": "v"}).run(34.0)
+    assert whole.events > 1000
+    same(simulation.result(), whole)
+    # In shared memory 156 neurons are four tiles, each with a start of 12 bytes per neuron.
+    resident = memory_estimate(far(156), backend="cuda") - 12 * 4 * 156
+    assert memory_estimate(net, backend="cuda") - resident > 4 * 301 * 157
+
+
+def test_spikes_are_sorted_in_while_the_gpu_works(launched, monkeypatch):
+    """Those of a call wait until the kernels of the next one are launched."""
+    monkeypatch.setattr(pace, "MOST_STEPS_PER_CALL", 7)
+    simulation = Simulation(busy(), backend="cuda")
+    launch, waiting = driver.launch, []
+
+    def noting(source, kernel, *arguments, **options):
+        launch(source, kernel, *arguments, **options)
+        if kernel == "network_count_flight":
+            waiting.append(len(simulation._recorder._waiting))
+
+    monkeypatch.setattr(driver, "launch", noting)
+    result = simulation.run(3.0)
+    assert waiting == [0, *[1] * (len(waiting) - 1)]
+    assert len(waiting) > 3
+    same(result, Simulation(busy(), backend="numpy", threads=1).run(3.0))
 
 
 @pytest.mark.usefixtures("gpu")
