@@ -8,6 +8,8 @@ import importlib
 # Public name -> the module that defines it, loaded when first asked for.
 _HOMES = {
     "cusnn.energy.counts": ("OpCounts", "Workload"),
+    "cusnn.energy.networks": ("count_input_spikes", "count_run"),
+    "cusnn.energy.placement": ("Placement",),
     "cusnn.energy.devices": ("DeviceProfile", "Price", "device", "devices", "register_device"),
     "cusnn.energy.thresholds": ("THRESHOLDS", "Threshold", "Verdict", "verdict"),
     "cusnn.energy.units": ("Quantity",),

@@ -34,15 +34,17 @@ class OpCounts:
             firing, finds some of these active.
         spikes: spikes that the counted neurons fired.
         input_spikes: spikes that came from outside: of stimuli, of encoded data.
-        hops: from router to router, where neurons have places on a mesh.
+        hops: from router to router, where neurons have places on a mesh; where the next two are
+            given, their sum.
+        hops_east_west, hops_north_south: the hops by direction.
         plasticity_updates: changes of a weight by a learning rule.
         weight_bytes: bytes of weights (synapse words) read.
         state_bytes: bytes of state of neurons read and written.
 
     Raises:
         TypeError: a count that is no integer.
-        ValueError: a negative count, more effective operations than dense ones, or more active
-            updates or spikes than updates.
+        ValueError: a negative count, more effective operations than dense ones, more spikes than
+            updates, or hops that are not the sum of both directions.
     """
 
     effective_acs: int | None = 0
@@ -53,6 +55,8 @@ class OpCounts:
     spikes: int | None = 0
     input_spikes: int | None = 0
     hops: int | None = None
+    hops_east_west: int | None = None
+    hops_north_south: int | None = None
     plasticity_updates: int | None = 0
     weight_bytes: int | None = 0
     state_bytes: int | None = 0
@@ -62,6 +66,14 @@ class OpCounts:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, whole("OpCounts", name, value))
+        directions = _total((self.hops_east_west, self.hops_north_south))
+        if self.hops is None:
+            object.__setattr__(self, "hops", directions)
+        elif directions not in (None, self.hops):
+            raise ValueError(
+                f"OpCounts: hops must be the sum of both directions, {directions:,}, got "
+                f"{self.hops:,}"
+            )
         self._check_possible()
 
     def _check_possible(self) -> None:
