@@ -221,14 +221,15 @@ _op(
 _op(
     "spike_pack",
     "spikes",
-    Arg("spikes", "R N", dtype="uint8"),
+    Arg("spikes", "R N", dtype="uint8", also=("float32",)),
     Arg("packed", "R W", "out", "uint32"),
+    Arg("others", "R", "out", "uint8", optional=True),
 )
 _op(
     "spike_unpack",
     "spikes",
     Arg("packed", "R W", dtype="uint32"),
-    Arg("spikes", "R N", "out", "uint8"),
+    Arg("spikes", "R N", "out", "uint8", also=("float32",)),
 )
 _op(
     "spike_compact",

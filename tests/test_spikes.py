@@ -1,5 +1,7 @@
 """Bytes, bits and index lists: worked by hand, brute force, and there and back."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,40 @@ def test_pack(backend, shape, density):
     packed = backend.numpy(cusnn.spike_pack(backend.array(spikes), backend=backend.name))
     assert packed.dtype == np.uint32
     np.testing.assert_array_equal(packed, packed_by_hand(spikes))
+
+
+@pytest.mark.parametrize("shape", SHAPES + EMPTY, ids=ids)
+def test_floats_there_and_back(backend, shape):
+    spikes = make_spikes(shape, 0.3).astype(np.float32)
+    packed = cusnn.spike_pack(backend.array(spikes), backend=backend.name, strict=True)
+    np.testing.assert_array_equal(backend.numpy(packed), packed_by_hand(spikes))
+    back = cusnn.spike_unpack(packed, shape[1], dtype="float32", backend=backend.name)
+    assert backend.numpy(back).dtype == np.float32
+    np.testing.assert_array_equal(backend.numpy(back), spikes)
+
+
+@pytest.mark.parametrize("place", [0, 31, 63, 64, 69])
+@pytest.mark.parametrize("value", [2.0, -1.0, 0.5, 1e-45, np.inf, np.nan])
+def test_strict_names_what_is_neither_0_nor_1(backend, place, value):
+    spikes = np.ones((2, 3, 70), np.float32)
+    spikes[0, 0, :3] = -0.0
+    options = {"backend": backend.name, "strict": True}
+    packed = backend.numpy(cusnn.spike_pack(backend.array(spikes), **options))
+    assert packed[0, 0, 0] == 0xFFFFFFF8
+    spikes[1, 1, place] = value
+    number = re.escape(str(float(spikes[1, 1, place])))
+    with pytest.raises(ValueError, match=rf"must be 0 or 1, got {number} at \[1, 1, {place}\]"):
+        cusnn.spike_pack(backend.array(spikes), **options)
+    free = backend.numpy(cusnn.spike_pack(backend.array(spikes), backend=backend.name))
+    np.testing.assert_array_equal(free, packed)
+
+
+def test_strict_of_bytes(backend):
+    spikes = make_spikes((40, 33), 0.5)
+    cusnn.spike_pack(backend.array(spikes), backend=backend.name, strict=True)
+    spikes[39, 32] = 255
+    with pytest.raises(ValueError, match=r"got 255.0 at \[39, 32\]"):
+        cusnn.spike_pack(backend.array(spikes), backend=backend.name, strict=True)
 
 
 @pytest.mark.parametrize("shape", SHAPES + EMPTY, ids=ids)
@@ -156,6 +192,12 @@ BITS = np.zeros((2, 2), np.uint32)
         (lambda: cusnn.spike_unpack(BITS, -1), ValueError, "n must be 33 to 64"),
         (lambda: cusnn.spike_unpack(BITS, 40.0), TypeError, "n must be an integer"),
         (lambda: cusnn.spike_unpack(BYTES, 40), TypeError, "must be uint32"),
+        (
+            lambda: cusnn.spike_unpack(BITS, 40, dtype="bool"),
+            ValueError,
+            "must be uint8 or float32",
+        ),
+        (lambda: cusnn.spike_pack(BYTES.astype("f8")), TypeError, "must be uint8 or float32"),
         (lambda: cusnn.spike_compact(BYTES.astype("f4")), TypeError, "must be uint8"),
         (lambda: cusnn.spike_compact(BYTES.T), ValueError, "C-contiguous"),
     ],

@@ -57,7 +57,7 @@ def test_the_fused_layer_is_linear_and_neurons(neurons, bias, method):
 def test_bits_travel_with_the_spikes(monkeypatch):
     packed = []
     pack = layers.spike_pack
-    monkeypatch.setattr(layers, "spike_pack", lambda s: packed.append(s.shape) or pack(s))
+    monkeypatch.setattr(layers, "spike_pack", lambda s, **k: packed.append(s.shape) or pack(s, **k))
     model = nn.Sequential(
         ct.SpikingLinear(N, M, ct.LIF(r=60.0)), ct.SpikingLinear(M, 5, ct.LIF(r=60.0))
     )

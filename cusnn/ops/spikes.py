@@ -23,13 +23,14 @@ class CompactSpikes(NamedTuple):
     counts: np.ndarray
 
 
-def spike_pack(spikes, *, out=None, backend: str | None = None):
-    """Pack spikes, one byte each, into bits.
+def spike_pack(spikes, *, strict: bool = False, out=None, backend: str | None = None):
+    """Pack spikes, one number each, into bits.
 
     Bit j of word w is 1 where neuron 32 w + j fired; bits past the last neuron are 0.
 
     Args:
-        spikes: uint8 [..., N]; whatever is not 0 is a spike.
+        spikes: uint8 or float32 [..., N]; whatever is not 0 is a spike.
+        strict: refuse numbers that are neither 0 nor 1. On a GPU that waits for the result.
         out: where to write, uint32 [..., ceil(N / 32)]; None for a new array.
         backend: "numpy", "numba" or "cuda"; None for what the array decides.
 
@@ -37,8 +38,8 @@ def spike_pack(spikes, *, out=None, backend: str | None = None):
         uint32 [..., ceil(N / 32)].
 
     Raises:
-        ValueError: an array that is not C-contiguous, or ``out`` of another shape or in memory
-            of another array.
+        ValueError: an array that is not C-contiguous, ``out`` of another shape or in memory of
+            another array, or, where ``strict``, a number that is neither 0 nor 1.
         TypeError: an array of another dtype, or no array.
     """
     op = contract.OPS["spike_pack"]
@@ -47,30 +48,44 @@ def spike_pack(spikes, *, out=None, backend: str | None = None):
     sizes["W"] = words(sizes["N"])
     given = given_rows(op, leading, packed=out)
     name, xp = dispatch.choose(op.name, {"spikes": spikes, "out": out}, backend, sizes)
-    outputs = contract.allocate(op, xp, sizes, **given)
+    outputs = contract.allocate(op, xp, sizes, () if strict else ("others",), **given)
     contract.check_memory(op, spikes=rows, **outputs)
     dispatch.function(name, op)(spikes=rows, **outputs)
+    if strict and outputs["others"].any():
+        _refuse_others(op.name, rows, int(outputs["others"].argmax()), leading)
     return outputs["packed"].reshape(*leading, sizes["W"]) if out is None else out
 
 
-def spike_unpack(packed, n: int, *, out=None, backend: str | None = None):
-    """Unpack bits into spikes of one byte each, 0 or 1: the inverse of ``spike_pack``.
+def _refuse_others(op: str, rows, row: int, leading) -> None:
+    """ValueError that names the first number of a row that is neither 0 nor 1."""
+    wrong = (rows[row] != 0) & (rows[row] != 1)
+    place = int(wrong.argmax())
+    where = [*map(int, np.unravel_index(row, leading)), place] if leading else [place]
+    raise ValueError(f"{op}: spikes must be 0 or 1, got {float(rows[row, place])} at {where}")
+
+
+def spike_unpack(packed, n: int, *, dtype: str = "uint8", out=None, backend: str | None = None):
+    """Unpack bits into spikes of one number each, 0 or 1: the inverse of ``spike_pack``.
 
     Args:
         packed: uint32 [..., ceil(n / 32)].
         n: neurons per row; bits past the last one are not looked at.
-        out: where to write, uint8 [..., n]; None for a new array.
+        dtype: "uint8" or "float32"; not looked at where there is ``out``.
+        out: where to write, uint8 or float32 [..., n]; None for a new array.
         backend: "numpy", "numba" or "cuda"; None for what the array decides.
 
     Returns:
-        uint8 [..., n].
+        [..., n] of ``dtype``.
 
     Raises:
-        ValueError: ``n`` that does not belong to this number of words, an array that is not
-            C-contiguous, or ``out`` of another shape or in memory of another array.
+        ValueError: ``n`` that does not belong to this number of words, another ``dtype``, an array
+            that is not C-contiguous, or ``out`` of another shape or in memory of another array.
         TypeError: an array of another dtype, or no array.
     """
     op = contract.OPS["spike_unpack"]
+    allowed = op.arg("spikes").dtypes
+    if out is None and dtype not in allowed:
+        raise ValueError(f"{op.name}: dtype must be {' or '.join(allowed)}, got {dtype!r}")
     rows, leading = flatten(op, "packed", packed)
     sizes = contract.check(op, packed=rows)
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
@@ -83,7 +98,7 @@ def spike_unpack(packed, n: int, *, out=None, backend: str | None = None):
     sizes["N"] = int(n)
     given = given_rows(op, leading, spikes=out)
     name, xp = dispatch.choose(op.name, {"packed": packed, "out": out}, backend, sizes)
-    outputs = contract.allocate(op, xp, sizes, **given)
+    outputs = contract.allocate(op, xp, sizes, dtypes={"spikes": dtype}, **given)
     contract.check_memory(op, packed=rows, **outputs)
     dispatch.function(name, op)(packed=rows, **outputs)
     return outputs["spikes"].reshape(*leading, sizes["N"]) if out is None else out

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from cusnn.ops import layer, leaky, neuron, recurrent
-from cusnn.torch.arrays import STATE_DTYPE, on_device, to_array, to_tensor
+from cusnn.ops.spikes import spike_unpack
+from cusnn.torch.arrays import on_device, to_array, to_tensor
 from cusnn.torch.autograd import Settings, contiguous, dense, of_coefficients, once, wanted
 
 
@@ -116,14 +117,20 @@ def _run_layer(packed, weights, bias, state, settings, method, *, checkpoints):
             to_array(state),
             settings.neuron,
             bias=to_array(bias),
+            spikes=False,
             packed=True,
             checkpoints=checkpoints,
             method=method,
             **settings.forward,
         )
-        outputs = result.spikes, result.final_state, result.packed, result.checkpoints
-        spikes, *others = (to_tensor(output) for output in outputs)
-        return spikes.to(STATE_DTYPE), *others
+        spikes = _numbers(result.packed, weights.shape[1], settings)
+        outputs = spikes, result.final_state, result.packed, result.checkpoints
+        return tuple(to_tensor(output) for output in outputs)
+
+
+def _numbers(packed, n: int, settings):
+    """Spikes as PyTorch takes them, from bits: bytes between them would cost a pass more."""
+    return spike_unpack(packed, n, dtype="float32", backend=settings.backend)
 
 
 class _Layer(torch.autograd.Function):
@@ -199,13 +206,14 @@ def _run_recurrent(current, weights, spikes_before, state, settings, *, training
             to_array(spikes_before.to(torch.uint8)),
             to_array(state),
             settings.neuron,
-            packed=training,
+            spikes=False,
+            packed=True,
             checkpoints=training,
             **settings.forward,
         )
-        outputs = result.spikes, result.final_state, result.packed, result.checkpoints
-        spikes, *others = (to_tensor(output) for output in outputs)
-        return spikes.to(STATE_DTYPE), *others
+        spikes = _numbers(result.packed, weights.shape[1], settings)
+        outputs = spikes, result.final_state, result.packed, result.checkpoints
+        return tuple(to_tensor(output) for output in outputs)
 
 
 class _Recurrent(torch.autograd.Function):

@@ -269,18 +269,18 @@ def bits_of(spikes: torch.Tensor) -> torch.Tensor:
     version, bits = getattr(spikes, "_cusnn_bits", (None, None))
     if bits is not None and version == spikes._version:
         return bits
-    spikes = spikes.detach()
-    bytes_of = spikes.to(torch.uint8).contiguous()
-    if spikes.device.type == "cpu" and spikes.dtype != torch.bool:
-        wrong = (spikes != bytes_of) | (bytes_of > 1)
-        if wrong.any():
-            where = wrong.nonzero()[0].tolist()
-            raise ValueError(
-                f"SpikingLinear: spikes must be 0 or 1, got {float(spikes[tuple(where)])} at "
-                f"{where}; for other input use nn.Linear and a module of neurons"
-            )
+    on_cpu = spikes.device.type == "cpu"
+    numbers = spikes.detach()
+    if numbers.dtype not in (torch.uint8, STATE_DTYPE):
+        short = numbers.dtype == torch.bool or not on_cpu
+        numbers = numbers.to(torch.uint8 if short else STATE_DTYPE)
     with on_device(spikes.device):
-        return to_tensor(spike_pack(to_array(bytes_of)))
+        try:
+            return to_tensor(spike_pack(to_array(numbers.contiguous()), strict=on_cpu))
+        except ValueError as error:
+            text = str(error).removeprefix("spike_pack: ")
+            hint = "for other input use nn.Linear and a module of neurons"
+            raise ValueError(f"SpikingLinear: {text}; {hint}") from None
 
 
 def remember_bits(spikes: torch.Tensor, bits: torch.Tensor) -> None:

@@ -125,7 +125,7 @@ def recurrent_backward(
         )
     if grad_weights is not None:
         before = np.empty_like(packed)
-        spike_pack(spikes_before, before[0])
+        spike_pack(spikes_before, before[0], None)
         before[1:] = packed[:-1]
         steps = max(1, ROWS // batch)
         lists = fired_by_neuron(before.reshape(-1, before.shape[2]), n, batch, steps)

@@ -31,7 +31,7 @@ def forward(
         if spikes is not None:
             spikes[t] = fired[0]
         if packed is not None:
-            spike_pack(fired[0], packed[t])
+            spike_pack(fired[0], packed[t], None)
 
 
 def backward(

@@ -3,38 +3,46 @@
 import numba
 import numpy as np
 
+from cusnn.backends.numba_cpu.words import word_of, write_word
+
 BLOCK = 64
 
 
+def spike_pack(spikes, packed, others):
+    _pack(spikes, packed, np.empty(0, np.uint8) if others is None else others)
+
+
 @numba.njit(cache=True, parallel=True, nogil=True)
-def spike_pack(spikes, packed):
+def _pack(spikes, packed, others):
     n = spikes.shape[1]
-    whole = n // 32
+    flat = spikes.reshape(spikes.size)
     for row in numba.prange(spikes.shape[0]):
-        for word in range(whole):
-            bits = np.uint32(0)
-            for j in range(32):
-                bits |= np.uint32(spikes[row, 32 * word + j] != 0) << np.uint32(j)
+        wrong = np.uint32(0)
+        for word in range(n // 32):
+            bits, other = word_of(flat, row * n + 32 * word)
             packed[row, word] = bits
-        if whole < packed.shape[1]:
+            wrong |= other
+        if n % 32 > 0:
             bits = np.uint32(0)
-            for j in range(n - 32 * whole):
-                bits |= np.uint32(spikes[row, 32 * whole + j] != 0) << np.uint32(j)
-            packed[row, whole] = bits
+            for j in range(n % 32):
+                x = spikes[row, n // 32 * 32 + j]
+                bits |= np.uint32(x != 0) << np.uint32(j)
+                wrong |= np.uint32((x != 0) & (x != 1))
+            packed[row, n // 32] = bits
+        if others.size > 0:
+            others[row] = wrong != 0
 
 
 @numba.njit(cache=True, parallel=True, nogil=True)
 def spike_unpack(packed, spikes):
     n = spikes.shape[1]
-    whole = n // 32
+    flat = spikes.reshape(spikes.size)
     for row in numba.prange(spikes.shape[0]):
-        for word in range(whole):
-            bits = packed[row, word]
-            for j in range(32):
-                spikes[row, 32 * word + j] = (bits >> np.uint32(j)) & np.uint32(1)
-        for neuron in range(32 * whole, n):
-            shift = np.uint32(neuron - 32 * whole)
-            spikes[row, neuron] = (packed[row, whole] >> shift) & np.uint32(1)
+        for word in range(n // 32):
+            write_word(packed[row, word], flat, row * n + 32 * word)
+        for j in range(n % 32):
+            bits = packed[row, n // 32]
+            spikes[row, n // 32 * 32 + j] = (bits >> np.uint32(j)) & np.uint32(1)
 
 
 @numba.njit(cache=True, nogil=True)

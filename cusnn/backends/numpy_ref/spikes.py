@@ -3,12 +3,14 @@
 import numpy as np
 
 
-def spike_pack(spikes, packed):
+def spike_pack(spikes, packed, others):
     rows, n = spikes.shape
     fired = np.zeros((rows, 32 * packed.shape[1]), np.uint32)
     fired[:, :n] = spikes != 0
     bit = np.arange(32, dtype=np.uint32)
     packed[:] = np.bitwise_or.reduce(fired.reshape(*packed.shape, 32) << bit, axis=2)
+    if others is not None:
+        others[:] = ((spikes != 0) & (spikes != 1)).any(axis=1)
 
 
 def spike_unpack(packed, spikes):
