@@ -10,8 +10,12 @@ _HOMES = {
     "cusnn.energy.counts": ("OpCounts", "Workload"),
     "cusnn.energy.networks": ("count_input_spikes", "count_run"),
     "cusnn.energy.placement": ("Placement",),
+    "cusnn.energy.assumptions": ("Assumptions",),
+    "cusnn.energy.comparison": ("Comparison", "Measured", "Record", "compare", "records"),
     "cusnn.energy.devices": ("DeviceProfile", "Price", "device", "devices", "register_device"),
     "cusnn.energy.thresholds": ("THRESHOLDS", "Threshold", "Verdict", "verdict"),
+    "cusnn.energy.estimate": ("estimate",),
+    "cusnn.energy.results": ("EnergyEstimate",),
     "cusnn.energy.units": ("Quantity",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -103,6 +103,11 @@ def register_device(
     return profile
 
 
+def registered() -> dict[str, DeviceProfile]:
+    """The devices that were added, by name."""
+    return dict(_REGISTERED)
+
+
 _REGISTERED: dict[str, DeviceProfile] = {}
 
 

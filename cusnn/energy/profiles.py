@@ -221,14 +221,18 @@ class DeviceProfile:
         ]
         return min(of.value, *values, of.value), max(of.value, *values, of.value)
 
-    def per_chip(self, term: str) -> float | None:
-        """Neurons or synapses of one chip; None where that isn't published.
+    def capacity(self, what: str) -> Price | None:
+        """The figure of its "neurons" or "synapses"; None where it isn't published.
 
-        Where synapses of one byte are fewer than the largest number, theirs is taken.
+        Where it holds fewer synapses of one byte than it holds at most, theirs is the figure.
         """
-        narrow = self.value(f"{term}_one_byte")
-        number = self.value(term) if narrow is None else narrow
-        return None if number is None else number / (self.value("chips") or 1)
+        terms = (f"{what}_one_byte", what)
+        return next((p for term in terms for p in self.prices if p.term == term), None)
+
+    def per_chip(self, what: str) -> float | None:
+        """Neurons or synapses of one chip; None where that isn't published."""
+        figure = self.capacity(what)
+        return None if figure is None else figure.value / (self.value("chips") or 1)
 
 
 def weakest(evidence: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ A label that ends in I is drawn as inhibitory, any other as excitatory.
 """
 
 from cusnn.plots.crossover import crossover_curves, crossover_map, published_thresholds
+from cusnn.plots.energies import energy_bars, energy_terms
 from cusnn.plots.learning import confusion_matrix, confusions, learning_curve, training
 from cusnn.plots.networks import (
     activity,
@@ -26,6 +27,8 @@ __all__ = [
     "crossover_curves",
     "crossover_map",
     "distributions",
+    "energy_bars",
+    "energy_terms",
     "intervals",
     "learning_curve",
     "population_rate",

@@ -1,0 +1,390 @@
+"""The same workload on several devices: modelled, measured and published side by side."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib import resources
+
+from cusnn.energy.assumptions import model_seconds
+from cusnn.energy.counts import Workload
+from cusnn.energy.devices import DeviceProfile, registered, rows_of
+from cusnn.energy.estimate import estimate
+from cusnn.energy.results import EnergyEstimate
+from cusnn.energy.tables import frame, text_table
+from cusnn.energy.units import Quantity, si
+
+FORMAT = "cusnn-energy-comparison-1"
+# Compared where no devices are named: those that have a price and are built today.
+USUAL = (
+    "loihi1",
+    "loihi2",
+    "hala-point",
+    "truenorth-2014",
+    "spinnaker1",
+    "spinnaker2-testchip",
+    "spinnaker2-mac",
+    "odin",
+    "tianjic",
+    "seneca",
+    "darwin3",
+    "horowitz45-fp32",
+    "horowitz45-int8",
+    "yan22",
+    "a100-80-sxm",
+    "h100-sxm",
+    "h200-sxm",
+    "brain",
+)
+PER_INFERENCE = ("brainscales2", "xylo-audio-2")
+RECORD_COLUMNS = (
+    "year",
+    "study",
+    "simulator",
+    "hardware",
+    "drive",
+    "real_time_factor",
+    "energy_per_event",
+    "unit",
+    "how",
+    "source",
+)
+COLUMNS = ("modelled", "at_least", "measured")
+HOW = ("measured", "estimated by its authors", "none published")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A published run of the cortical microcircuit.
+
+    Attributes:
+        year, study, simulator, hardware, drive: which.
+        real_time_factor: wall time over model time.
+        energy_per_event_j: J per synaptic event, host included, events of the external drive not
+            counted; None where none is published.
+        how: of ``HOW``.
+        source: where it stands.
+    """
+
+    year: int
+    study: str
+    simulator: str
+    hardware: str
+    drive: str
+    real_time_factor: float
+    energy_per_event_j: float | None
+    how: str
+    source: str
+
+    @property
+    def label(self) -> str:
+        """Simulator, hardware, drive and year."""
+        estimate = ", an estimate" if self.how == HOW[1] else ""
+        return f"{self.simulator}, {self.hardware}, {self.drive} ({self.year}{estimate})"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured energy of the workload, or why there is none.
+
+    Attributes:
+        label: of the machine.
+        joules: of the whole run; None for unknown.
+        low_j, high_j: spread over windows; None for a single one.
+        source: counter that was read.
+        reason: why ``joules`` is None.
+    """
+
+    label: str
+    joules: float | None
+    low_j: float | None = None
+    high_j: float | None = None
+    source: str = ""
+    reason: str | None = None
+
+    def __post_init__(self):
+        for name in ("joules", "low_j", "high_j"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"measured {self.label!r}: {name} must be finite, got {value}")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Energies of one workload; what is measured never stands in a column of what is modelled.
+
+    Attributes:
+        workload: its name.
+        estimates: modelled, in the order that was asked for.
+        measured: of this workload.
+        published: runs of others, by their own counts and meters.
+        synaptic_ops, inferences, model_s: of the workload.
+    """
+
+    workload: str
+    estimates: tuple[EnergyEstimate, ...]
+    measured: tuple[Measured, ...] = ()
+    published: tuple[Record, ...] = ()
+    synaptic_ops: int | None = None
+    inferences: int | None = None
+    model_s: float | None = None
+
+    def rows(self) -> list[dict]:
+        """A row per device, measurement and published run, with the same columns.
+
+        ``modelled_*`` are None in rows of measurements, ``measured_*`` in those of models;
+        ``at_least_*`` are modelled sums without the terms in ``missing``.
+        """
+        return [
+            *(self._modelled_row(one) for one in self.estimates),
+            *(self._measured_row(one) for one in self.measured),
+            *(_published_row(one) for one in self.published),
+        ]
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Header and cells of the printed table, as text."""
+        per = "inference" if self.inferences else "synaptic op"
+        key = "per_inference_j" if self.inferences else "per_synaptic_op_j"
+        header = ["", "modelled", "range", f"per {per}", "measured", f"per {per}"]
+        header += ["scope", "evidence", "without"]
+        return header, [_cells(row, key) for row in self.rows()]
+
+    def __str__(self) -> str:
+        header, cells = self.table()
+        title = f"energy of {self.workload}"
+        title += f", {self.inferences:,} inferences" if self.inferences else ""
+        title += f", {self.model_s:g} s of model time" if self.model_s is not None else ""
+        return f"{title}\n{text_table(header, cells, right=(1, 2, 3, 4, 5))}"
+
+    def to_dict(self) -> dict:
+        """Everything, as JSON has it."""
+        return {
+            "format": FORMAT,
+            "workload": self.workload,
+            "synaptic_ops": self.synaptic_ops,
+            "inferences": self.inferences,
+            "model_s": self.model_s,
+            "modelled": [one.to_dict() for one in self.estimates],
+            "measured": [asdict(one) for one in self.measured],
+            "published": [asdict(one) for one in self.published],
+        }
+
+    def to_json(self) -> str:
+        """``to_dict`` as text."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def to_dataframe(self):
+        """``rows`` as a pandas DataFrame.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return frame(self.rows())
+
+    def plot(self, ax=None):
+        """Bars on a logarithmic axis; takes and returns matplotlib ``ax``, None for a new one.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: no energy is known.
+        """
+        from cusnn.plots.energies import energy_bars
+
+        per = "inference" if self.inferences else "synaptic_op"
+        return energy_bars(ax, self.rows(), per=per, title=self.workload)
+
+    def _modelled_row(self, one: EnergyEstimate) -> dict:
+        inferences, ops = one.inferences, one.synaptic_ops
+        row, column = _empty_row(one.title, "modelled"), "at_least" if one.missing else "modelled"
+        for name, value in (
+            ("j", one.partial_j),
+            ("low_j", one.partial_low_j),
+            ("high_j", one.partial_high_j),
+        ):
+            row[f"{column}_{name}"] = value
+            row[f"{column}_per_inference_{name}"] = _ratio(value, inferences)
+            row[f"{column}_per_synaptic_op_{name}"] = _ratio(value, ops)
+        row |= {"modelled_power_w": one.power_w, "device": one.device}
+        return row | {
+            "scope": one.scope,
+            "evidence": one.evidence,
+            "missing": list(one.missing),
+        }
+
+    def _measured_row(self, one: Measured) -> dict:
+        row = _empty_row(one.label, "measured")
+        for name, value in (("j", one.joules), ("low_j", one.low_j), ("high_j", one.high_j)):
+            row[f"measured_{name}"] = value
+            row[f"measured_per_inference_{name}"] = _ratio(value, self.inferences)
+            row[f"measured_per_synaptic_op_{name}"] = _ratio(value, self.synaptic_ops)
+        row |= {"evidence": "measured" if one.joules is not None else "none", "scope": one.source}
+        return row | {"reason": one.reason}
+
+
+def compare(
+    workload: Workload,
+    device_names: Iterable[str | DeviceProfile] | None = None,
+    *,
+    measured=None,
+    published: Iterable[Record] = (),
+    **options,
+) -> Comparison:
+    """Energies of a workload on several devices, with what was measured and published.
+
+    Args:
+        workload: what ran.
+        device_names: of ``devices()``, or profiles; None for the usual ones and those that were
+            registered.
+        measured: one measurement, a list, or a dict by label; each has ``joules`` (J of the run
+            of this workload, or None) and may have ``spread``, ``source`` and ``reason``.
+        published: ``records()``, or some of them.
+        **options: those of ``Assumptions``.
+
+    Returns:
+        ``Comparison``.
+
+    Raises:
+        TypeError, ValueError: as of ``estimate``; a measurement without joules, or infinite.
+    """
+    if device_names is None:
+        device_names = _usual(workload)
+    elif isinstance(device_names, (str, DeviceProfile)):
+        device_names = (device_names,)
+    estimates = tuple(estimate(workload, name, **options) for name in device_names)
+    return Comparison(
+        workload.name,
+        estimates,
+        tuple(_measured(measured)),
+        tuple(published),
+        workload.counts.synaptic_ops,
+        workload.inferences,
+        model_seconds(workload),
+    )
+
+
+def records() -> tuple[Record, ...]:
+    """Published runs of the cortical microcircuit, 0.047 to 9.9 uJ per synaptic event."""
+    return _records()
+
+
+@functools.cache
+def _records() -> tuple[Record, ...]:
+    text = resources.files("cusnn.energy").joinpath("records.csv").read_text(encoding="utf-8")
+    return read_records(text.splitlines())
+
+
+def read_records(lines: Iterable[str]) -> tuple[Record, ...]:
+    """Records from the lines of records.csv.
+
+    Raises:
+        ValueError: a malformed row; the message names it.
+    """
+    found = []
+    for place, row in rows_of("records.csv", lines, RECORD_COLUMNS):
+        try:
+            found.append(_read_record(row))
+        except ValueError as error:
+            raise ValueError(f"{place} ({row['study']}, {row['simulator']}): {error}") from error
+    return tuple(found)
+
+
+def _read_record(row: dict[str, str]) -> Record:
+    energy, factor = row["energy_per_event"], float(row["real_time_factor"])
+    if row["how"] not in HOW or (not energy) != (row["how"] == "none published"):
+        raise ValueError(f"how must be one of {', '.join(HOW)} and fit the energy, {energy!r}")
+    joules = Quantity(float(energy), row["unit"]).to("J/op").value if energy else None
+    if not factor > 0 or (joules is not None and not joules > 0):
+        raise ValueError(f"factor and energy must be positive, got {factor} and {energy}")
+    names = (row[name] for name in ("study", "simulator", "hardware", "drive"))
+    return Record(int(row["year"]), *names, factor, joules, row["how"], row["source"])
+
+
+def _usual(workload: Workload) -> list[str]:
+    own = [name for name, one in registered().items() if one.scope != "constants"]
+    return [*USUAL, *(PER_INFERENCE if workload.inferences else ()), *own]
+
+
+def _measured(measured) -> list[Measured]:
+    if measured is None:
+        return []
+    if isinstance(measured, Mapping):
+        pairs = list(measured.items())
+    elif isinstance(measured, (list, tuple)):
+        pairs = [(None, one) for one in measured]
+    else:
+        pairs = [(None, measured)]
+    return [_one_measured(label, one) for label, one in pairs]
+
+
+def _one_measured(label: str | None, one) -> Measured:
+    if isinstance(one, Measured):
+        return one
+    if not hasattr(one, "joules"):
+        raise TypeError(f"compare: measured must have joules (or None for unknown), got {one!r}")
+    low, high = getattr(one, "spread", None) or (None, None)
+    source = getattr(one, "source", "") or ""
+    about = getattr(one, "conditions", None) or {}
+    label = label or about.get("name") or source or "this machine"
+    return Measured(label, one.joules, low, high, source, getattr(one, "reason", None))
+
+
+def _empty_row(label: str, kind: str) -> dict:
+    row = {"label": label, "kind": kind, "device": None}
+    for what in COLUMNS:
+        for per in ("", "per_inference_", "per_synaptic_op_"):
+            row |= {f"{what}_{per}{name}": None for name in ("j", "low_j", "high_j")}
+    row |= {"modelled_power_w": None, "scope": "", "evidence": "", "missing": []}
+    return row | {"reason": None}
+
+
+def _published_row(one: Record) -> dict:
+    row = _empty_row(one.label, "published")
+    # What its authors estimated was measured by nobody.
+    if one.how == "measured":
+        row["measured_per_synaptic_op_j"] = one.energy_per_event_j
+    elif one.energy_per_event_j is not None:
+        row["modelled_per_synaptic_op_j"] = one.energy_per_event_j
+    return row | {"scope": "whole machine", "evidence": one.how}
+
+
+def _cells(row: dict, key: str) -> list[str]:
+    modelled = "at_least" if row["missing"] else "modelled"
+    column = "measured" if row["kind"] == "measured" else modelled
+    low, high = row[f"{column}_low_j"], row[f"{column}_high_j"]
+    spread = "" if low is None or low == high else f"{si(low, 'J')} to {si(high, 'J')}"
+    names = (f"{modelled}_j", f"{modelled}_{key}", "measured_j", f"measured_{key}")
+    cells = ["" if row[name] is None else si(row[name], "J") for name in names]
+    if row["missing"]:
+        cells[:2] = [f"≥ {cell}" if cell else "" for cell in cells[:2]]
+    place = {"modelled": 0, "measured": 2}.get(row["kind"])
+    if place is not None and not cells[place]:
+        cells[place] = "not known"
+    total, each, measured, measured_each = cells
+    without = row["reason"] or ", ".join(_together(row["missing"]))
+    scope = row["scope"].replace("_", " ")
+    return [
+        row["label"],
+        total,
+        spread,
+        each,
+        measured,
+        measured_each,
+        scope,
+        row["evidence"],
+        without,
+    ]
+
+
+def _together(missing: list[str]) -> list[str]:
+    text = ", ".join(missing)
+    for names in ("neuron_updates_active, neuron_updates_idle", "effective_acs, effective_macs"):
+        kind = "neuron_updates" if names.startswith("neuron") else "synaptic_ops"
+        text = text.replace(names, kind)
+    return text.replace("_", " ").split(", ") if text else []
+
+
+def _ratio(value: float | None, number: float | None) -> float | None:
+    return value / number if value is not None and number else None

@@ -1,0 +1,210 @@
+"""Energy of a workload on a device: its counts times published prices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from cusnn.energy.assumptions import Assumptions, model_seconds
+from cusnn.energy.charges import ALL_IN, CHARGES, NEEDED, amount
+from cusnn.energy.counts import Workload
+from cusnn.energy.devices import DeviceProfile, Price, device
+from cusnn.energy.profiles import weakest
+from cusnn.energy.results import EnergyEstimate
+from cusnn.energy.roofline import roofline
+
+
+def estimate(workload: Workload, device_name: str | DeviceProfile, **options) -> EnergyEstimate:
+    """Energy of a workload on a device, from its counts and published prices.
+
+        total = sum over prices of price * amount of what it charges                per_term
+        total = price * synaptic operations                                         all_in
+        total = chips * power * seconds                                             envelope
+        total = inferences * energy of the published inference                      per_inference
+        GPUs                                             ``cusnn.energy.roofline``
+
+    Args:
+        workload: what ran.
+        device_name: of ``devices()``, or a profile.
+        **options: those of ``Assumptions``.
+
+    Returns:
+        ``EnergyEstimate``; its total is None where a term has no price or wasn't counted.
+
+    Raises:
+        TypeError: no workload, unknown options.
+        ValueError: no such device, constants of a model that charge no count, impossible options.
+    """
+    if not isinstance(workload, Workload):
+        raise TypeError(f"estimate: workload must be a Workload, got {workload!r}")
+    profile, assumed = device(device_name), Assumptions(**options)
+    if profile.scope == "constants":
+        raise ValueError(
+            f"estimate: {profile.name!r} holds constants of a model, no count is charged them; "
+            f"`cusnn.energy` has the models of Lemaire and of Yan, and 'horowitz45-fp32' charges "
+            f"accumulates and multiply-accumulates"
+        )
+    if profile.scope == "roofline":
+        return roofline(workload, profile, assumed)
+    own = _Sum(workload, profile, assumed).estimate()
+    others = [_Sum(workload, device(name), assumed).estimate() for name in profile.alternatives]
+    return _widened(own, [other for other in others if set(other.missing) == set(own.missing)])
+
+
+class _Sum:
+    """Prices times amounts, term after term."""
+
+    def __init__(self, workload: Workload, profile: DeviceProfile, assumed: Assumptions):
+        self.workload, self.profile, self.assumed = workload, profile, assumed
+        self.notes: list[str] = []
+        self.evidence: list[str] = []
+        self.uncounted: list[str] = []
+        self.chips: int | None = None
+
+    def estimate(self) -> EnergyEstimate:
+        breakdown, low, high, paid = {}, [], [], set()
+        for price in self.profile.charged:
+            if price.value is None:
+                continue
+            paid.update(self._pays_for(price))
+            number = self._amount(price.charges)
+            if number is None:
+                continue
+            breakdown[price.term] = price.joules(number)
+            least, most = (
+                replace(price, value=value).joules(number)
+                for value in self.profile.spread(price.term)
+            )
+            low.append(least)
+            high.append(most)
+            if number:
+                self.evidence.append(price.evidence)
+            if price.scope not in ("per_term", "static"):
+                self._note(f"{price.term.replace('_', ' ')}: {price.condition or 'not stated'}")
+        envelope = self.profile.scope == "envelope"
+        return EnergyEstimate(
+            self.workload.name,
+            self.profile.name,
+            self.profile.title,
+            self.profile.kind,
+            self.profile.scope,
+            self._grade(),
+            breakdown,
+            # Envelopes of one power: where both rates are reached together, the larger is all.
+            (max(low) if envelope else math.fsum(low)) if low else None,
+            math.fsum(high) if high else None,
+            **self._gaps(paid),
+            assumptions=tuple(self.notes),
+            chips=self.chips,
+            synaptic_ops=self.workload.counts.synaptic_ops,
+            inferences=self.workload.inferences,
+            model_s=model_seconds(self.workload),
+        )
+
+    def _grade(self) -> str:
+        prices = [price.evidence for price in self.profile.charged if price.value is not None]
+        return weakest(self.evidence or prices) if prices else "none"
+
+    def _pays_for(self, price: Price) -> tuple[str, ...]:
+        if price.scope == "all_in":
+            return ALL_IN
+        if price.scope == "envelope" and price.charges == "chip_seconds":
+            return NEEDED
+        return CHARGES[price.charges].pays_for
+
+    def _gaps(self, paid: set[str]) -> dict[str, tuple[str, ...]]:
+        unpriced, uncounted, rest = [], list(self.uncounted), list(self.profile.unpublished)
+        for name in NEEDED:
+            count = getattr(self.workload.counts, name)
+            if name in paid or count == 0:
+                continue
+            if count is None and name == "hops":
+                rest.append("hops")
+            else:
+                (uncounted if count is None else unpriced).append(name)
+        gaps = {"unpriced": unpriced, "uncounted": uncounted, "not_covered": rest}
+        return {name: tuple(dict.fromkeys(values)) for name, values in gaps.items()}
+
+    def _amount(self, charge: str) -> float | None:
+        workload = self.workload
+        if charge == "inferences":
+            return self._known("inferences", workload.inferences)
+        if charge == "neuron_seconds":
+            seconds = self._seconds()
+            return None if seconds is None else workload.neurons * seconds
+        if charge == "chip_seconds":
+            seconds, chips = self._seconds(), self._chips()
+            return None if None in (seconds, chips) else chips * seconds
+        number = amount(workload, charge)
+        if charge == "hops" and number is None:
+            return self._supposed_hops()
+        if number is None:
+            for name in CHARGES[charge].counts:
+                self._known(name, getattr(workload.counts, name))
+        return number
+
+    def _known(self, name: str, value):
+        if value is None:
+            self.uncounted.append(name)
+        return value
+
+    def _supposed_hops(self) -> float | None:
+        each, spikes = self.assumed.hops_per_spike, self.workload.counts.spikes
+        if each is None or spikes is None:
+            return self._known("hops", None)
+        self.notes.append(f"{each:g} hops for each of {spikes:,} spikes")
+        self.evidence.append("assumed")
+        return each * spikes
+
+    def _seconds(self) -> float | None:
+        given, model = self.assumed.seconds, model_seconds(self.workload)
+        if given is not None:
+            self._note(f"the device is on for {given:g} s")
+        elif model is not None:
+            self._note(f"the device runs in real time, {model:g} s")
+        return self._known("seconds", model if given is None else given)
+
+    def _chips(self) -> int | None:
+        if self.assumed.chips is not None:
+            self.chips = self.assumed.chips
+            self._note(_chips_text(self.chips))
+            return self.chips
+        needs = []
+        for name in ("neurons", "synapses"):
+            capacity = self.profile.per_chip(name)
+            if capacity is not None:
+                share = getattr(self.workload, name) / (capacity * self.assumed.utilisation)
+                needs.append((max(1, math.ceil(share)), name))
+        if not needs:
+            return self._known("chips", None)
+        self.chips, limit = max(needs, key=lambda need: need[0])
+        self.evidence.append(self.profile.capacity(limit).evidence)
+        known = "" if len(needs) == 2 else "; nothing is published of the other limit"
+        self._note(f"{_chips_text(self.chips)}, filled by {limit}{known}")
+        system = self.profile.value("chips")
+        if system is not None and self.chips > system:
+            self._note(f"more than the {system:,.0f} chips that the system has")
+        return self.chips
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _chips_text(chips: int) -> str:
+    return "1 chip" if chips == 1 else f"{chips:,} chips"
+
+
+def _widened(own: EnergyEstimate, others: list[EnergyEstimate]) -> EnergyEstimate:
+    known = [one for one in (own, *others) if one.breakdown]
+    if not own.breakdown or len(known) < 2:
+        return own
+    return replace(
+        own,
+        partial_low_j=min(one.partial_low_j for one in known),
+        partial_high_j=max(one.partial_high_j for one in known),
+        assumptions=(
+            *own.assumptions,
+            f"the range holds {', '.join(one.title for one in known[1:])}",
+        ),
+    )
