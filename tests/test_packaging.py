@@ -39,7 +39,7 @@ def wheel_names(tmp_path_factory):
 
 
 def test_wheel_holds_the_package_and_the_kernels(wheel_names):
-    kinds = (".py", ".json", ".npz", ".typed")
+    kinds = (".py", ".csv", ".json", ".md", ".npz", ".typed")
     package = {
         str(p.relative_to(ROOT))
         for p in (ROOT / "cusnn").rglob("*")
