@@ -8,6 +8,8 @@ import importlib
 # Public name -> the module that defines it, loaded when first asked for.
 _HOMES = {
     "cusnn.energy.counts": ("OpCounts", "Workload"),
+    "cusnn.energy.layers": ("count_layer", "count_neurons", "count_plasticity", "count_product"),
+    "cusnn.energy.models": ("count_activities", "count_conventional", "count_model"),
     "cusnn.energy.networks": ("count_input_spikes", "count_run"),
     "cusnn.energy.placement": ("Placement",),
     "cusnn.energy.assumptions": ("Assumptions",),
@@ -15,6 +17,7 @@ _HOMES = {
     "cusnn.energy.devices": ("DeviceProfile", "Price", "device", "devices", "register_device"),
     "cusnn.energy.thresholds": ("THRESHOLDS", "Threshold", "Verdict", "verdict"),
     "cusnn.energy.estimate": ("estimate",),
+    "cusnn.energy.meter": ("Measurement", "Meter", "measure"),
     "cusnn.energy.results": ("EnergyEstimate",),
     "cusnn.energy.units": ("Quantity",),
 }
