@@ -177,6 +177,10 @@ def silent_model(model):
         (("--validation", "1.5"), "--validation must be above 0 and below 1"),
         (("--backend", "tpu"), "--backend must be one of"),
         (("--resume",), "--resume: there is no"),
+        (("--dropout", "1"), "dropout must be a share of 0 to below 1, got 1.0"),
+        (("--clip", "-1"), "clip must be a number above 0"),
+        (("--patience", "0", "--validation", "0.2"), "--patience must be 1 or more, got 0"),
+        (("--patience", "3"), "--patience needs --validation"),
     ],
 )
 def test_bad_options_are_refused(tmp_path, options, text):
@@ -234,6 +238,77 @@ def test_mnist_files_are_trained_on(tmp_path):
     assert "64 samples to train, 20 for the test" in result.output
     assert "not measured here" in " ".join(result.output.split())
     assert call("evaluate", out / "model.npz", "--backend", "numpy").exit_code == 0
+
+
+def heidelberg(path, n, rng) -> None:
+    """A file of SHD's format: two classes, one of low channels and one of high ones."""
+    h5py = pytest.importorskip("h5py")
+    labels = np.arange(n) % 2
+    with h5py.File(path, "w") as file:
+        times = file.create_dataset("spikes/times", (n,), h5py.vlen_dtype(np.float16))
+        units = file.create_dataset("spikes/units", (n,), h5py.vlen_dtype(np.uint16))
+        for k, label in enumerate(labels):
+            count = int(rng.integers(80, 120))
+            times[k] = np.sort(rng.random(count)).astype(np.float16)
+            units[k] = rng.integers(100 + 400 * label, 140 + 400 * label, count).astype(np.uint16)
+        file["labels"] = labels.astype(np.uint16)
+        file["extra/keys"] = np.array(["low", "high"], "S8")
+        file["extra/speaker"] = np.zeros(n, np.uint16)
+
+
+def test_heidelberg_files_are_trained_on(tmp_path):
+    rng = np.random.default_rng(0)
+    for part, n in (("train", 40), ("test", 12)):
+        heidelberg(tmp_path / f"shd_{part}.h5", n, rng)
+    out = tmp_path / "out"
+    options = ("--epochs", 12, "--steps", 10, "--hidden", 16, "--batch", 8, "--backend", "numpy")
+    more = ("--rate", 0.01, "--dropout", 0.1, "--clip", 5)
+    result = call("shd", "--data", tmp_path, *options, *more, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "Sequential(700-16-2)" in result.output
+    assert "published for one recurrent layer of 1,024" in " ".join(result.output.split())
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["accuracy"] == 1.0
+    assert summary["classes"] == ["low", "high"]
+    recipe = summary["recipe"]
+    assert (recipe["recurrent"], recipe["dropout"], recipe["clip"]) == (True, 0.1, 5)
+    again = call("evaluate", out / "model.npz", "--backend", "numpy", "--data", tmp_path)
+    assert "accuracy 100.00%" in again.output
+
+
+def test_camera_files_are_trained_on(tmp_path):
+    rng = np.random.default_rng(0)
+    for part, n in (("Train", 60), ("Test", 20)):
+        for k in range(n):
+            t = np.sort(rng.integers(0, 300_000, 60))
+            # A class is a row of the picture.
+            x, y = rng.integers(0, 34, 60), np.full(60, 3 * (k % 10) + 2)
+            p = rng.integers(0, 2, 60)
+            columns = (x, y, p << 7 | t >> 16, t >> 8 & 255, t & 255)
+            folder = tmp_path / part / str(k % 10)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{k:05d}.bin").write_bytes(np.stack(columns, 1).astype(np.uint8).tobytes())
+    out = tmp_path / "out"
+    options = ("--epochs", 12, "--steps", 6, "--hidden", 32, "--batch", 8, "--backend", "numpy")
+    result = call("nmnist", "--data", tmp_path, *options, "--rate", 0.01, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "Sequential(2312-32-10)" in result.output
+    assert json.loads((out / "summary.json").read_text())["accuracy"] > 0.9
+    bad = next((tmp_path / "Train" / "3").iterdir())
+    bad.write_bytes(bad.read_bytes()[:-2])
+    assert bad.name in refused(call("nmnist", "--data", tmp_path, *options, "--out", out))
+
+
+def test_patience_keeps_the_best_model(tmp_path):
+    more = ("--validation", 0.2, "--patience", 1, "--rate", 1.0, "--seed", 3)
+    result = call("digits", *TINY, *more, "--epochs", 30, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    held = [one["held_accuracy"] for one in summary["history"]]
+    best = summary["epoch_of_the_model"]
+    assert len(held) == best + 1 < 30
+    assert summary["accuracy"] == max(held) == held[best - 1]
+    assert f"the model is that of epoch {best}, the best" in result.output
 
 
 @pytest.mark.parametrize("name", ["mnist", "shd", "nmnist"])

@@ -43,6 +43,8 @@ class Training:
         history = self.trainer.history
         print_history(console, history)
         report.print(console, self.recipe)
+        if self.recipe.patience is not None:
+            console.print(f"the model is that of epoch {self.trainer.best.number}, the best")
         out = self.order.out
         write_file(out / MODEL, self._save)
         summary = {
@@ -51,6 +53,7 @@ class Training:
             "backend": self.order.backend,
             "validation": self.order.validation,
             **report.figures,
+            "epoch_of_the_model": self.recipe.patience and self.trainer.best.number,
             "history": [asdict(one) for one in history],
             "seconds_per_epoch": [one.seconds for one in history],
             "versions": _info().versions(),
@@ -166,6 +169,11 @@ def prepared(console: Console, order) -> Training:
         if not 0 < order.validation < 1:
             raise ValueError(f"--validation must be above 0 and below 1, got {order.validation}")
         train, test = train.split(order.validation, seed=order.seed)
+    if recipe.patience is not None and order.validation is None:
+        raise ValueError(
+            "--patience needs --validation: an epoch chosen by the test data would look better "
+            "than it is"
+        )
     model = _placed(recipe.model(train, seed=order.seed, backend=order.backend), order.backend)
     about = {
         "recipe": recipe.settings(),
@@ -226,10 +234,13 @@ def fit(console: Console, training: Training) -> bool:
     trainer, interrupted = training.trainer, False
     with warnings.catch_warnings(record=True) as caught, _progress_bar(console) as progress:
         warnings.simplefilter("always")
-        task = progress.add_task("training", total=trainer.epochs, note="")
+        compiles = training.order.backend != "numpy"
+        begin = "first batch (compiles, once)" if compiles else "training"
+        task = progress.add_task(begin, total=trainer.epochs, note="")
 
         def show(share: float, done) -> None:
-            progress.update(task, completed=trainer.epoch + (share if done is None else 0))
+            completed = trainer.epoch + (share if done is None else 0)
+            progress.update(task, completed=completed, description="training")
             if done is not None:
                 progress.update(task, note=_in_words(done, trainer.epochs))
 
@@ -267,7 +278,7 @@ def _in_words(epoch, epochs: int) -> str:
 def _checked(changes: dict) -> dict:
     """The command line's words as the recipe's values."""
     found = dict(changes)
-    for name in ("epochs", "steps", "batch_size"):
+    for name in ("epochs", "steps", "batch_size", "patience"):
         if found[name] is not None and found[name] < 1:
             raise ValueError(f"--{name.partition('_')[0]} must be 1 or more, got {found[name]}")
     if found["hidden"] is not None:

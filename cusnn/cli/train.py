@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 from rich.console import Console
@@ -20,7 +21,9 @@ RECIPE = "the recipe's"
 # Room that models, pictures and text may take, in bytes per parameter and beside.
 BYTES_PER_PARAMETER, BYTES_BESIDE = 40, 2e6
 
-Data = Annotated[Path, typer.Option(help="Folder or file with the data.", show_default=False)]
+Data = Annotated[
+    Path | None, typer.Option(help="Folder or file with the data.", show_default=False)
+]
 Epochs = Annotated[int | None, typer.Option(help="Times through the data.", show_default=RECIPE)]
 Steps = Annotated[int | None, typer.Option(help="Time steps per sample.", show_default=RECIPE)]
 Encoding = Annotated[
@@ -72,6 +75,25 @@ Noise = Annotated[
     float | None,
     typer.Option(help="Deviation of noise on direct values in training.", show_default=RECIPE),
 ]
+Dropout = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of the hidden neurons whose spikes a sample does without in training.",
+        show_default=RECIPE,
+    ),
+]
+Clip = Annotated[
+    float | None,
+    typer.Option(help="Most that the norm of all gradients may be.", show_default=RECIPE),
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        help="End after so many epochs without a better result on the data of --validation, and "
+        "keep the best epoch's model.",
+        show_default="none",
+    ),
+]
 Validation = Annotated[
     float | None,
     typer.Option(
@@ -93,123 +115,86 @@ Resume = Annotated[
 ]
 
 
-@train_app.command("digits")
-def digits(
-    epochs: Epochs = None,
-    steps: Steps = None,
-    encoding: Encoding = None,
-    hidden: Hidden = None,
-    recurrent: Recurrent = None,
-    surrogate: Surrogate = None,
-    loss: Loss = None,
-    learn: Learn = None,
-    batch: Batch = None,
-    rate: Rate = None,
-    noise: Noise = None,
-    validation: Validation = None,
-    seed: Seed = 1,
-    backend: Backend = "auto",
-    out: Out = None,
-    resume: Resume = False,
-    debug: Debug = False,
-) -> None:
-    """Train on scikit-learn's handwritten digits (needs the extra "train").
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a training is to be, checked by ``learning``; a field for each option.
 
-    Writes model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json.
+    What is None and not a path is left to the recipe.
     """
-    changes = _changes(
-        epochs, steps, encoding, hidden, recurrent, surrogate, loss, learn, batch, rate, noise
-    )
-    _command(debug, "digits", None, changes, validation, seed, backend, out, resume)
+
+    name: str
+    data: Data = None
+    epochs: Epochs = None
+    steps: Steps = None
+    encoding: Encoding = None
+    hidden: Hidden = None
+    recurrent: Recurrent = None
+    surrogate: Surrogate = None
+    loss: Loss = None
+    learn: Learn = None
+    batch: Batch = None
+    rate: Rate = None
+    dropout: Dropout = None
+    noise: Noise = None
+    clip: Clip = None
+    validation: Validation = None
+    patience: Patience = None
+    seed: Seed = 1
+    backend: Backend = "auto"
+    out: Out = None
+    resume: Resume = False
+
+    @property
+    def changes(self) -> dict:
+        """What differs from the recipe, by its fields."""
+        names = ("epochs", "steps", "encoding", "hidden", "recurrent", "surrogate", "loss", "learn")
+        names += ("rate", "dropout", "noise", "clip", "patience")
+        return {**{name: getattr(self, name) for name in names}, "batch_size": self.batch}
 
 
-@train_app.command("mnist")
-def mnist(
-    data: Data,
-    epochs: Epochs = None,
-    steps: Steps = None,
-    encoding: Encoding = None,
-    hidden: Hidden = None,
-    recurrent: Recurrent = None,
-    surrogate: Surrogate = None,
-    loss: Loss = None,
-    learn: Learn = None,
-    batch: Batch = None,
-    rate: Rate = None,
-    noise: Noise = None,
-    validation: Validation = None,
-    seed: Seed = 1,
-    backend: Backend = "auto",
-    out: Out = None,
-    resume: Resume = False,
-    debug: Debug = False,
-) -> None:
-    """Train on MNIST, or data of its format, from a folder with the four IDX files.
+def _offer(name: str, text: str, without: tuple[str, ...] = ()) -> None:
+    """A command for a recipe; its options are ``Order``'s fields but for these."""
 
-    Writes model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json.
-    """
-    changes = _changes(
-        epochs, steps, encoding, hidden, recurrent, surrogate, loss, learn, batch, rate, noise
-    )
-    _command(debug, "mnist", data, changes, validation, seed, backend, out, resume)
+    def command(debug: bool, **given) -> None:
+        _command(debug, Order(name=name, **given))
+
+    hints = get_type_hints(Order, include_extras=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    options = [
+        inspect.Parameter(
+            field.name,
+            keyword,
+            annotation=hints[field.name],
+            # A path of data is needed wherever it can be given.
+            default=inspect.Parameter.empty if field.name == "data" else field.default,
+        )
+        for field in fields(Order)
+        if field.name not in ("name", *without)
+    ]
+    options.append(inspect.Parameter("debug", keyword, annotation=Debug, default=False))
+    command.__signature__ = inspect.Signature(options)
+    command.__annotations__ = {option.name: option.annotation for option in options}
+    files = "model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json"
+    command.__doc__ = f"{text}\n\nWrites {files}."
+    train_app.command(name)(command)
 
 
-@train_app.command("shd")
-def shd(
-    data: Data,
-    epochs: Epochs = None,
-    steps: Steps = None,
-    hidden: Hidden = None,
-    recurrent: Recurrent = None,
-    surrogate: Surrogate = None,
-    loss: Loss = None,
-    learn: Learn = None,
-    batch: Batch = None,
-    rate: Rate = None,
-    validation: Validation = None,
-    seed: Seed = 1,
-    backend: Backend = "auto",
-    out: Out = None,
-    resume: Resume = False,
-    debug: Debug = False,
-) -> None:
-    """Train on the Spiking Heidelberg Digits, from a folder with shd_train.h5 and shd_test.h5.
-
-    Writes model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json.
-    """
-    changes = _changes(
-        epochs, steps, None, hidden, recurrent, surrogate, loss, learn, batch, rate, None
-    )
-    _command(debug, "shd", data, changes, validation, seed, backend, out, resume)
-
-
-@train_app.command("nmnist")
-def nmnist(
-    data: Data,
-    epochs: Epochs = None,
-    steps: Steps = None,
-    hidden: Hidden = None,
-    recurrent: Recurrent = None,
-    surrogate: Surrogate = None,
-    loss: Loss = None,
-    learn: Learn = None,
-    batch: Batch = None,
-    rate: Rate = None,
-    validation: Validation = None,
-    seed: Seed = 1,
-    backend: Backend = "auto",
-    out: Out = None,
-    resume: Resume = False,
-    debug: Debug = False,
-) -> None:
-    """Train on N-MNIST, from a folder with the folders Train and Test.
-
-    Writes model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json.
-    """
-    changes = _changes(
-        epochs, steps, None, hidden, recurrent, surrogate, loss, learn, batch, rate, None
-    )
-    _command(debug, "nmnist", data, changes, validation, seed, backend, out, resume)
+_offer(
+    "digits",
+    'Train on scikit-learn\'s handwritten digits (needs the extra "train").',
+    without=("data",),
+)
+_offer("mnist", "Train on MNIST, or data of its format, from a folder with the four IDX files.")
+_offer(
+    "shd",
+    "Train on the Spiking Heidelberg Digits, from a folder with shd_train.h5 and shd_test.h5.",
+    without=("encoding", "noise"),
+)
+_offer(
+    "nmnist",
+    "Train on N-MNIST, from a folder with the folders Train and Test.",
+    without=("encoding", "noise"),
+)
 
 
 @train_app.command("evaluate")
@@ -241,59 +226,13 @@ def evaluate(
             console.print(f"wrote {', '.join(written)} to {escape(out)}", soft_wrap=True)
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a training is to be, checked by ``learning``.
-
-    Attributes:
-        name: key of the recipes.
-        data: path of the data, or None.
-        changes: what differs from the recipe, by its field.
-        validation: share of the training data to hold out, or None.
-        resume: go on from ``out``'s checkpoint.
-    """
-
-    name: str
-    data: Path | None
-    changes: dict
-    validation: float | None
-    seed: int
-    backend: str
-    out: Path
-    resume: bool
-
-
-def _changes(
-    epochs, steps, encoding, hidden, recurrent, surrogate, loss, learn, batch, rate, noise
-) -> dict:
-    """Options by the recipe's names; None where one was not given."""
-    return {
-        "epochs": epochs,
-        "steps": steps,
-        "encoding": encoding,
-        "hidden": hidden,
-        "recurrent": recurrent,
-        "surrogate": surrogate,
-        "loss": loss,
-        "learn": learn,
-        "batch_size": batch,
-        "rate": rate,
-        "noise": noise,
-    }
-
-
-def _command(debug, name, data, changes, validation, seed, backend, out, resume) -> None:
+def _command(debug: bool, order: Order) -> None:
     """Recipe, training, files, and the exit code."""
     with one_line_errors(debug):
-        order = Order(
-            name=name,
-            data=data,
-            changes=changes,
-            validation=validation,
-            seed=seed,
-            backend=backend_of(backend.lower()),
-            out=out or Path("runs") / f"train-{name}",
-            resume=resume,
+        order = replace(
+            order,
+            backend=backend_of(order.backend.lower()),
+            out=order.out or Path("runs") / f"train-{order.name}",
         )
         console = Console(emoji=False)
         training = learning.prepared(console, order)

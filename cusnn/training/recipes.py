@@ -72,7 +72,9 @@ class Recipe:
         loss: key of ``LOSSES``; "membrane" goes with a readout without spikes, the others with
             one that spikes.
         learn: what of the hidden neurons is learned, beside the weights.
-        epochs, batch_size, rate, noise, weight_decay: of the training.
+        epochs, batch_size, rate, noise, weight_decay, clip, patience: of the training; with
+            ``patience`` the best epoch's parameters are kept.
+        dropout: share of the hidden neurons whose spikes a sample does without in training.
     """
 
     name: str
@@ -94,6 +96,9 @@ class Recipe:
     rate: float = 1e-2
     noise: float = 0.0
     weight_decay: float = 0.0
+    dropout: float = 0.0
+    clip: float | None = None
+    patience: int | None = None
 
     def __post_init__(self):
         for name, known in (("surrogate", SURROGATES), ("loss", LOSSES)):
@@ -159,12 +164,14 @@ class Recipe:
         measured, static = _input_rate(train)
         layers, inputs = [], train.features
         for place, size in enumerate(self.hidden):
-            first = {"input_rate": measured, "static_input": static} if place == 0 else {}
+            of_place = {"dropout": self.dropout}
+            if place == 0:
+                of_place = {"input_rate": measured, "static_input": static}
             name = "hidden" if len(self.hidden) == 1 else f"hidden{place + 1}"
             own = {"seed": _seed(seed, place), "name": name, "learn": self.learn}
-            layers.append(kind(inputs, size, neuron, **shared, **own, **first))
+            layers.append(kind(inputs, size, neuron, **shared, **own, **of_place))
             inputs = size
-        own = {"seed": _seed(seed, len(layers)), "name": "output"}
+        own = {"seed": _seed(seed, len(layers)), "name": "output", "dropout": self.dropout}
         if self.loss == "membrane":
             last = LI(tau_mem=self.tau_out, input="voltage")
             layers.append(Readout(inputs, len(train.classes), last, **common, **own))
@@ -183,6 +190,9 @@ class Recipe:
             epochs=self.epochs,
             batch_size=self.batch_size,
             noise=self.noise,
+            clip=self.clip,
+            patience=self.patience,
+            keep_best=self.patience is not None,
             seed=seed,
             **options,
         )
