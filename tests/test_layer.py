@@ -465,6 +465,33 @@ def test_bits_do_not_depend_on_threads_or_memory(monkeypatch, threads):
         numba.set_num_threads(before)
 
 
+@pytest.mark.parametrize("method", ["event", "dense"])
+def test_parts_of_the_way_back_are_joined(monkeypatch, method):
+    """Where the GPU's workspace takes a few steps only, each part goes on where the last ended."""
+    from conftest import use_emulator
+
+    from cusnn.backends.cuda import layer as kernels
+
+    use_emulator(monkeypatch)
+    emulated = type("Emulated", (), {"name": "cuda", "array": staticmethod(np.array)})
+    shape = (20, 3, 40, 35)
+    spikes, weights, bias = make(shape, exact=True)
+    given = (spikes, weights, NEURONS["rest"], *make_gradients(shape, 2), bias)
+    options = {"interval": 4, "coefficients": True, "grad_spikes_in": True, "method": method}
+    whole = back(emulated, *given, **options)
+    monkeypatch.setattr(kernels, "WORKSPACE", 4 * 8 * 3 * 35)
+    parts = back(emulated, *given, **options)
+    assert same_bits(parts.state, whole.state)
+    if method == "event":
+        assert same_bits(parts.weights, whole.weights)
+        assert same_bits(parts.bias, whole.bias)
+    np.testing.assert_allclose(parts.weights, whole.weights, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(parts.bias, whole.bias, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(parts.spikes_in, whole.spikes_in, rtol=1e-4, atol=1e-4)
+    for key, gradient in whole.coefficients.items():
+        assert parts.coefficients[key] == gradient
+
+
 def test_only_what_is_asked_for(backend):
     shape = (20, 3, 40, 35)
     spikes, weights, bias = make(shape)

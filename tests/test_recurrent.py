@@ -115,6 +115,26 @@ def test_same_bits_on_every_backend(backend, name):
         np.testing.assert_allclose(found.coefficients[key], gradient, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("n", [67, 130])
+def test_neurons_of_several_warps(backend, n):
+    """More neurons than a warp of the kernels has, side by side (130) and not (67)."""
+    neuron = CubaLIF(np.linspace(3, 9, n), 5.0, 1.0, 0.0, 1.0, 0.0, 0.0)
+    given, grads = make(neuron, (7, 3, n)), gradients(neuron, (7, 3, n))
+    options = {"interval": 3, "surrogate": surrogates.ATan(), "coefficients": True}
+    one, done = forward(None, neuron, given), forward(backend, neuron, given)
+    assert one.spikes[..., :64].any()
+    assert one.spikes[..., 64:].any()
+    assert same_bits(backend.numpy(done.spikes), one.spikes)
+    assert same_bits(backend.numpy(done.packed), one.packed)
+    assert same_bits(backend.numpy(done.final_state), one.final_state)
+    expected, found = (back(b, neuron, given, *grads, **options) for b in (None, backend))
+    for field in ("current", "spikes_before", "state"):
+        assert same_bits(getattr(found, field), getattr(expected, field)), field
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-3, atol=1e-3)
+    for key, gradient in expected.coefficients.items():
+        np.testing.assert_allclose(found.coefficients[key], gradient, rtol=1e-3, atol=1e-3)
+
+
 def test_gradients_by_plain_loops(backend):
     """Back step by step through neuron_backward, products one by one."""
     neuron = NEURONS["rest"]
