@@ -7,6 +7,7 @@ bytes, checks against the reference, timing on every backend) follows from the c
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -872,7 +873,7 @@ def rings_built_by_numpy(sizes: Sizes) -> Results:
     return rings_in_order(sizes, results | {"initial": built.initial})
 
 
-def rings_advance_inputs(exchange: str):
+def rings_advance_inputs(exchange: str, memory: str):
     """Inputs made on the GPU, where building a large network takes no time."""
 
     def make(sizes: Sizes, rng) -> tuple[dict, dict]:
@@ -894,6 +895,7 @@ def rings_advance_inputs(exchange: str):
             "longest": planned.longest,
             "slots": shape.slots,
             "slot_bits": shape.slot_bits,
+            "memory": memory,
             "exchange": exchange,
             "blocks": None,
         }
@@ -981,14 +983,14 @@ def network_cases():
         comparable=rings_in_order,
         twin=rings_built_by_numpy,
     )
-    for exchange in ("mailbox", "barrier"):
+    for exchange, memory in itertools.product(("mailbox", "barrier"), ("shared", "global")):
         yield Case(
             "network_advance_rings",
-            rings_advance_inputs(exchange),
+            rings_advance_inputs(exchange, memory),
             small={"percent": 1, "steps": 40},
             sizes=(),
             device=({"percent": 10, "steps": 1_000}, {"percent": 100, "steps": 1_000}),
-            variant=exchange,
+            variant=exchange if memory == "shared" else f"{exchange}, rings in global memory",
             needed=rings_advance_bytes,
             bytes_text="state read and written once, and 4 bytes per synaptic event",
             derive=rings_advance_sizes,

@@ -17,7 +17,9 @@ from cusnn.ops import network as engine
 from cusnn.simulation import Simulation
 
 COMPARED = "spikes as on the CPU"
+FASTER, RECORDING = "faster exchange", "cost of recording"
 EXCHANGES = ("mailbox", "barrier")
+SHAPE = engine.ring_shape
 COMPARED_SCALE, COMPARED_MS = 0.1, 200.0
 WARMUP_MS, TRIAL_MS = 100.0, 1000.0
 # A stretch is timed as often as a window of the energy counter needs, or so often without one.
@@ -25,26 +27,21 @@ WALL_S, MOST_MS, REPEATS = 1.0, 100_000.0, 3
 NOTE = "of the GPU alone, by its own counter; not at the socket"
 
 
-class Exchanged:
-    """A simulation whose launches use one kind of exchange between blocks.
+def simulated(
+    network,
+    backend: str,
+    exchange: str | None = None,
+    recorded: bool = True,
+    memory: str | None = None,
+) -> Simulation:
+    """A simulation; ``memory`` is where its delay rings are, else the engine's choice."""
+    spikes = None if recorded else ()
 
-    Which one is the engine's choice, made once from what is measured here, and so no option of
-    ``Simulation``.
-    """
+    def ring_shape(*sizes, **options):
+        return SHAPE(*sizes, **options | ({} if memory is None else {"memory": memory}))
 
-    def __init__(self, network, backend: str, exchange: str | None = None, recorded: bool = True):
-        self._exchange = exchange
-        spikes = None if recorded else ()
-        self._simulation = Simulation(network, backend=backend, spikes=spikes)
-        self.build_s = self._simulation.build_s
-
-    def run(self, duration: float):
-        """As ``Simulation.run``."""
-        if self._exchange is None:
-            return self._simulation.run(duration)
-        advance = functools.partial(engine.network_advance_rings, exchange=self._exchange)
-        with mock.patch.object(engine, "network_advance_rings", advance):
-            return self._simulation.run(duration)
+    with mock.patch.object(engine, "ring_shape", ring_shape):
+        return Simulation(network, backend=backend, exchange=exchange, spikes=spikes)
 
 
 class Stretch:
@@ -69,24 +66,66 @@ class Stretch:
 
 def items(
     scale: float = 1.0,
-    make: Callable = Exchanged,
+    make: Callable = simulated,
     energy: Callable[[Callable], meter.Measurement] = meter.measure,
 ) -> Iterator[tuple[str, Callable[[], dict]]]:
     """Name and function of every item, in order.
 
     Args:
         scale: of the timed network.
-        make: as ``Exchanged``.
+        make: as ``simulated``.
         energy: measures the energy of one call of a function.
     """
     yield COMPARED, functools.partial(compare, make)
-    for drive, exchange, recorded in itertools.product(models.DRIVES, EXCHANGES, (False, True)):
-        name = f"{drive}, {exchange}, {'with' if recorded else 'without'} recording"
-        network = functools.partial(models.microcircuit, scale, drive=drive)
-        yield name, functools.partial(measure, network, exchange, recorded, make, energy)
+    found: dict[tuple, float] = {}
+
+    def timed(form: tuple, memory: str | None = None) -> dict:
+        drive, exchange, recorded = form
+        network = models.microcircuit(scale, drive=drive)
+        item = measure(make(network, "cuda", exchange, recorded, memory), energy)
+        if memory is None:
+            found[form] = item["value"]
+        return item
+
+    for form in itertools.product(models.DRIVES, EXCHANGES, (False, True)):
+        yield in_words(*form), functools.partial(timed, form)
+    for drive in models.DRIVES:
+        form = (drive, EXCHANGES[0], True)
+        name = f"{in_words(*form)}, rings in global memory"
+        yield name, functools.partial(timed, form, "global")
+    yield FASTER, lambda: faster(found)
+    yield RECORDING, lambda: cost_of_recording(found)
 
 
-def compare(make: Callable = Exchanged) -> dict:
+def in_words(drive: str, exchange: str, recorded: bool) -> str:
+    """Name of a form of the run."""
+    return f"{drive}, {exchange}, {'with' if recorded else 'without'} recording"
+
+
+def faster(found: dict[tuple, float]) -> dict:
+    """Which exchange took less time, by drive and recording, and how many times less."""
+    forms, lines = {}, []
+    for drive, recorded in itertools.product(models.DRIVES, (False, True)):
+        times = {one: found[drive, one, recorded] for one in EXCHANGES}
+        first, second = sorted(times, key=times.get)
+        ratio = times[second] / times[first]
+        name = f"{drive}, {'with' if recorded else 'without'} recording"
+        forms[name] = {"faster": first, "times": ratio, "real_time_factors": times}
+        lines.append(f"{name}: {first}, {ratio:.3f} times")
+    return {"forms": forms, "reason": "; ".join(lines)}
+
+
+def cost_of_recording(found: dict[tuple, float]) -> dict:
+    """What recording all spikes adds to a run's time, as a share of it."""
+    shares = {
+        f"{drive}, {exchange}": found[drive, exchange, True] / found[drive, exchange, False] - 1.0
+        for drive, exchange in itertools.product(models.DRIVES, EXCHANGES)
+    }
+    text = "; ".join(f"{name}: {share:+.1%}" for name, share in shares.items())
+    return {"shares": shares, "reason": text}
+
+
+def compare(make: Callable = simulated) -> dict:
     """Spikes of both drives and both exchanges, every one the CPU's."""
     found = {}
     for drive in models.DRIVES:
@@ -105,11 +144,8 @@ def compare(make: Callable = Exchanged) -> dict:
     return {"spikes": found}
 
 
-def measure(
-    network: Callable, exchange: str, recorded: bool, make: Callable, energy: Callable
-) -> dict:
+def measure(ours, energy: Callable) -> dict:
     """Real-time factor, and energy where it is counted, of stretches of about a second."""
-    ours = make(network(), "cuda", exchange, recorded)
     ours.run(WARMUP_MS)
     factor = WALL_S / Stretch(ours, TRIAL_MS).seconds()
     stretch = Stretch(ours, float(np.clip(TRIAL_MS * np.floor(factor), TRIAL_MS, MOST_MS)))

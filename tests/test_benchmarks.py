@@ -160,10 +160,13 @@ def test_rings_equal_their_twin_under_the_harness(case, monkeypatch):
         assert prepared.needed == 2 * prepared.inputs["state"].nbytes + 4 * events
 
 
+RINGS_OUTSIDE = ", rings in global memory"
+
+
 def test_rings_are_streamed_and_exchanged_in_both_ways():
     names = {name.removeprefix("network_advance_rings ") for name in RINGS_BY_NAME}
-    ways = ("mailbox", "barrier", "mailbox streaming", "barrier streaming")
-    assert names == {"network_build_rings", *ways}
+    ways = [f"{way}{where}" for way in ("mailbox", "barrier") for where in ("", RINGS_OUTSIDE)]
+    assert names == {"network_build_rings", *ways, *(f"{way} streaming" for way in ways)}
 
 
 def built_by_hand():
@@ -588,13 +591,16 @@ class FakeSimulation:
     build_s = 0.5
     lost: str | None = None  # the exchange that loses a spike
 
-    def __init__(self, network, backend, exchange=None, recorded=True):
-        self.exchange, self.recorded = exchange, recorded
+    def __init__(self, network, backend, exchange=None, recorded=True, memory=None):
+        self.exchange, self.recorded, self.memory = exchange, recorded, memory
+        # The barrier takes longer, recording too, and so do rings in global memory.
+        slow = 1.5 if exchange == "barrier" else 1.0
+        self.factor = 0.02 * slow * (1.05 if recorded else 1.0) * (2.0 if memory else 1.0)
 
     def run(self, duration):
         n = round(duration / 100.0) - (self.exchange is not None and self.exchange == self.lost)
         steps = np.arange(n) if self.recorded else np.zeros(0, np.int64)
-        FakeSimulation.clock += 0.02 * duration / 1000.0
+        FakeSimulation.clock += self.factor * duration / 1000.0
         return SimpleNamespace(steps=steps, neurons=steps, events=1000 * n)
 
 
@@ -621,18 +627,37 @@ def fake_gpu(monkeypatch):
 def test_part_microcircuit_times_all_forms(tmp_path, fake_gpu):
     assert gpu.run_part("microcircuit", tmp_path, **fake_gpu) == "passed"
     items = {item["name"]: item for item in written(tmp_path, "microcircuit")["items"]}
-    assert len(items) == 1 + 2 * 2 * 2
+    assert len(items) == 1 + 2 * 2 * 2 + 2 + 2
     assert items[gpu_microcircuit.COMPARED]["spikes"]["dc barrier"] == 2
-    item = items["poisson, mailbox, with recording"]
+    item = items["poisson, mailbox, without recording"]
     assert item["value"] == pytest.approx(0.02)
     # A second of wall time at 50 times real time.
     assert item["model_ms"] == 50_000.0
-    assert (item["spikes_recorded"], item["synaptic_events"]) == (500, 500_000)
+    assert (item["spikes_recorded"], item["synaptic_events"]) == (0, 500_000)
     # 1 s at 100 W, of which 60 W are above idle, for half a million events.
     assert item["nj_per_event"] == pytest.approx(200_000.0)
     assert item["nj_per_event_above_idle"] == pytest.approx(120_000.0)
     assert item["measurement"]["joules"] == pytest.approx(100.0)
-    assert items["dc, barrier, without recording"]["spikes_recorded"] == 0
+    item = items["dc, mailbox, with recording"]
+    assert item["spikes_recorded"] == item["model_ms"] / 100.0 > 0
+    item = items["dc, mailbox, with recording, rings in global memory"]
+    assert item["value"] == pytest.approx(0.042)
+    for form in items[gpu_microcircuit.FASTER]["forms"].values():
+        assert (form["faster"], form["times"]) == ("mailbox", pytest.approx(1.5))
+    shares = items[gpu_microcircuit.RECORDING]["shares"]
+    assert shares == {name: pytest.approx(0.05) for name in shares}
+    assert set(shares) == {f"{d}, {e}" for d in ("dc", "poisson") for e in ("mailbox", "barrier")}
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_part_microcircuit_compares_no_times_that_are_missing(tmp_path, fake_gpu):
+    def broken(work):
+        raise RuntimeError("the device is lost")
+
+    assert gpu.run_part("microcircuit", tmp_path, **fake_gpu | {"energy": broken}) == "failed"
+    items = {item["name"]: item["status"] for item in written(tmp_path, "microcircuit")["items"]}
+    assert items.pop(gpu_microcircuit.COMPARED) == "passed"
+    assert set(items.values()) == {"failed"}
 
 
 @pytest.mark.usefixtures("without_gpu")
@@ -645,7 +670,7 @@ def test_part_microcircuit_without_a_counter_of_energy(tmp_path, fake_gpu):
     item = items["dc, mailbox, with recording"]
     assert item["energy"] == "unknown: no counter"
     assert not {"nj_per_event", "measurement"} & set(item)
-    assert (item["runs"], item["value"]) == (3, pytest.approx(0.02))
+    assert (item["runs"], item["value"]) == (3, pytest.approx(0.021))
 
 
 @pytest.mark.usefixtures("without_gpu")
@@ -658,26 +683,18 @@ def test_part_microcircuit_times_nothing_that_differs(tmp_path, fake_gpu, monkey
     assert times["status"] == "not run"
 
 
-def test_exchange_reaches_the_engine(monkeypatch):
-    """With an engine that notes how it is called, in place of the GPU's."""
-    called = []
+def test_exchange_and_memory_reach_the_engine(monkeypatch):
+    """With a simulation that notes how it is made, in place of the GPU's."""
+    made = []
 
-    class Noting:
-        build_s = 0.0
+    def noting(network, *, backend, exchange, spikes):
+        shape = gpu_microcircuit.engine.ring_shape(
+            network, states=3, channels=1, longest=9, interval=1, processors=4, shared=4096
+        )
+        made.append((backend, exchange, spikes, shape.memory))
 
-        def __init__(self, network, *, backend, spikes):
-            assert (backend, spikes) == ("cuda", ())
-
-        def run(self, duration):
-            gpu_microcircuit.engine.network_advance_rings(steps=7)
-
-    monkeypatch.setattr(gpu_microcircuit, "Simulation", Noting)
-    monkeypatch.setattr(
-        gpu_microcircuit.engine,
-        "network_advance_rings",
-        lambda **settings: called.append(settings),
-        raising=False,
-    )
-    for exchange in gpu_microcircuit.EXCHANGES:
-        gpu_microcircuit.Exchanged(None, "cuda", exchange, recorded=False).run(1.0)
-    assert called == [{"steps": 7, "exchange": "mailbox"}, {"steps": 7, "exchange": "barrier"}]
+    monkeypatch.setattr(gpu_microcircuit, "Simulation", noting)
+    for exchange, memory in (("mailbox", None), ("barrier", "global")):
+        gpu_microcircuit.simulated(9, "cuda", exchange, recorded=memory is None, memory=memory)
+    assert made == [("cuda", "mailbox", None, "shared"), ("cuda", "barrier", (), "global")]
+    assert gpu_microcircuit.engine.ring_shape is gpu_microcircuit.SHAPE
