@@ -157,7 +157,7 @@ def published_thresholds(ax, *, steps: int, spikes_per_synapse=None, name: str =
         note = textwrap.fill(f"{bound.condition} ({bound.evidence}{beyond})", 60)
         labels.append(f"{bound.name}\n{note}")
         extent = (
-            f"{each.low:.2f}" if each.low == each.high else f"{each.low:.2f} to {each.high:.2f}"
+            f"{each.low:.3g}" if each.low == each.high else f"{each.low:.3g} to {each.high:.3g}"
         )
         known = spikes_per_synapse is not None
         says = f"{extent}\n{each.verdict}" if known else extent
