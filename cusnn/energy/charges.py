@@ -29,12 +29,19 @@ UPDATES = ("neuron_updates_active", "neuron_updates_idle")
 # What a total must pay for. Spikes are part of an update, bytes part of an operation, where a
 # device has no price of their own for them.
 NEEDED = (*OPERATIONS, *UPDATES, "plasticity_updates", "hops")
+# Hops count by direction where that is known, else as hops of no direction.
+DIRECTED = ("hops_east_west", "hops_north_south", "hops_undirected")
 # An all-in price is per synaptic operation of inference; learning is on top of it.
 ALL_IN = (*OPERATIONS, *UPDATES, "hops")
 
 
 def _of(*counts: str, unit: str = "op", text: str = "") -> Charge:
     return Charge(counts, unit, counts, text or " and ".join(counts).replace("_", " "))
+
+
+def _directed(name: str) -> Charge:
+    """Of a device whose hops cost more one way than the other."""
+    return Charge(("hops",), "hop", ("hops",), name.replace("_", " "))
 
 
 CHARGES = {
@@ -47,6 +54,9 @@ CHARGES = {
     "neuron_updates_idle": _of("neuron_updates_idle", text="updates of the other neurons"),
     "spikes": _of("spikes", text="spikes"),
     "hops": _of("hops", unit="hop", text="hops between routers"),
+    "hops_east_west": _directed("hops_east_west"),
+    "hops_north_south": _directed("hops_north_south"),
+    "hops_undirected": _directed("hops_undirected"),
     "plasticity_updates": _of("plasticity_updates", text="changes of weights"),
     "weight_bytes": _of("weight_bytes", unit="B", text="bytes of weights"),
     "state_bytes": _of("state_bytes", unit="B", text="bytes of state"),
@@ -65,4 +75,14 @@ def amount(workload: Workload, charge: str) -> int | None:
     values = [getattr(workload.counts, name) for name in CHARGES[charge].counts]
     if not values:
         raise KeyError(f"charge {charge!r} is no sum of counts")
+    if charge in DIRECTED:
+        return _hops(workload, charge)
     return None if None in values else sum(values)
+
+
+def _hops(workload: Workload, charge: str) -> int | None:
+    counts = workload.counts
+    known = None not in (counts.hops_east_west, counts.hops_north_south)
+    if charge == "hops_undirected":
+        return 0 if known else counts.hops
+    return getattr(counts, charge) if known else 0

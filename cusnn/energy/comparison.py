@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 
 from cusnn.energy.assumptions import model_seconds
+from cusnn.energy.catalogue import DeviceProfile, registered, rows_of
 from cusnn.energy.counts import Workload
-from cusnn.energy.devices import DeviceProfile, registered, rows_of
-from cusnn.energy.estimate import estimate
+from cusnn.energy.estimates import estimate
 from cusnn.energy.results import EnergyEstimate
 from cusnn.energy.tables import frame, text_table
 from cusnn.energy.units import Quantity, si

@@ -6,9 +6,9 @@ import math
 from dataclasses import replace
 
 from cusnn.energy.assumptions import Assumptions, model_seconds
-from cusnn.energy.charges import ALL_IN, CHARGES, NEEDED, amount
+from cusnn.energy.catalogue import DeviceProfile, Price, device
+from cusnn.energy.charges import ALL_IN, CHARGES, DIRECTED, NEEDED, amount
 from cusnn.energy.counts import Workload
-from cusnn.energy.devices import DeviceProfile, Price, device
 from cusnn.energy.profiles import weakest
 from cusnn.energy.results import EnergyEstimate
 from cusnn.energy.roofline import roofline
@@ -136,8 +136,12 @@ class _Sum:
             seconds, chips = self._seconds(), self._chips()
             return None if None in (seconds, chips) else chips * seconds
         number = amount(workload, charge)
-        if charge == "hops" and number is None:
+        if charge in ("hops", "hops_undirected") and number is None:
             return self._supposed_hops()
+        if charge in DIRECTED and number == 0:
+            # Another of the three holds the hops; one is enough to say that there are none.
+            shown = charge == "hops_undirected" and workload.counts.hops == 0
+            return 0 if shown else None
         if number is None:
             for name in CHARGES[charge].counts:
                 self._known(name, getattr(workload.counts, name))

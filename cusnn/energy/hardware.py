@@ -7,9 +7,9 @@ writes it anew after a change of the data.
 
 from __future__ import annotations
 
+from cusnn.energy.catalogue import DeviceProfile, Price, devices, registered
 from cusnn.energy.charges import CHARGES
 from cusnn.energy.comparison import HOW, records
-from cusnn.energy.devices import DeviceProfile, Price, devices, registered
 from cusnn.energy.profiles import weakest
 from cusnn.energy.tables import markdown_table
 from cusnn.energy.units import si
