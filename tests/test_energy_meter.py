@@ -193,7 +193,7 @@ def test_conditions_are_recorded(machine, gpu):
     conditions = measure(machine.work()).conditions
     # 5 s of idle, 1 s of warm-up, 3 windows of 5 s, 2 pauses of 1 s: the end is at 23 s.
     assert conditions == {
-        "gpu": "Fake 100",
+        "name": "Fake 100",
         "uuid": "GPU-aa11",
         "driver": "599.01",
         "power_limit_w": 700.0,

@@ -12,8 +12,8 @@ from cusnn.cli.errors import Group
 app = typer.Typer(
     name="cusnn",
     cls=Group,
-    help="Spiking neural networks: simulate and validate published models, train on data, see "
-    "what this machine offers.",
+    help="Spiking neural networks: simulate and validate published models, train on data, compare "
+    "energy, see what this machine offers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,9 +25,13 @@ validate_app = typer.Typer(
 train_app = typer.Typer(
     help="Train a network by surrogate gradients, evaluate a trained one.", no_args_is_help=True
 )
+energy_app = typer.Typer(
+    help="Price what ran on published devices; see the devices, and where spiking wins."
+)
 app.add_typer(models_app, name="run")
 app.add_typer(validate_app, name="validate")
 app.add_typer(train_app, name="train")
+app.add_typer(energy_app, name="energy")
 
 Debug = Annotated[
     bool, typer.Option("--debug", envvar="CUSNN_DEBUG", help="Show tracebacks of errors.")

@@ -78,15 +78,18 @@ def _unwritable(path: Path, error: OSError) -> OSError:
     return OSError(f"cannot write to {path}: {error.strerror or error}; take another --out")
 
 
-def write(console: Console, settings: Settings, run: Run, summary: dict, draw) -> None:
-    """Spikes, summary.json, raster.png; each whole or not at all.
+def write(console: Console, settings: Settings, run: Run, summary: dict, draw, spent=None) -> None:
+    """Spikes, summary.json, raster.png, and files of energy; each whole or not at all.
 
     Args:
         draw: function without arguments that returns the picture.
+        spent: energy of the run, or None.
     """
     written: list[str] = []
     try:
         _write_files(console, settings, run, summary, draw, written)
+        if spent is not None:
+            written += spent.write(settings.out)
     except KeyboardInterrupt:
         if not written:
             raise

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from cusnn.cli import models
 from cusnn.cli.app import Debug, models_app
+from cusnn.cli.comparison import Spent
 from cusnn.cli.errors import INTERRUPTED, one_line_errors
 from cusnn.cli.files import bytes_needed, results_folder, write
 from cusnn.cli.models import Published
 from cusnn.cli.settings import BACKENDS, FORMATS, Settings, backend_of, check
-from cusnn.cli.simulation import build, save_checkpoint, simulate
+from cusnn.cli.simulation import Run, build, save_checkpoint, simulate
 from cusnn.cli.summary import picture, print_speed, print_table, summarize
 
 WARMUP_MS = 100.0
@@ -51,6 +52,10 @@ Resume = Annotated[
 ]
 Format = Annotated[str, typer.Option(metavar="|".join(FORMATS), help="Of the file of spikes.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/MODEL if not given.")]
+Energy = Annotated[
+    bool,
+    typer.Option("--energy", help="Compare the energy of what ran on published devices."),
+]
 
 
 @models_app.command("microcircuit")
@@ -80,13 +85,14 @@ def microcircuit(
     checkpoint: Checkpoint = None,
     resume: Resume = None,
     format: Format = "npz",
+    energy: Energy = False,
     debug: Debug = False,
 ) -> None:
     """Simulate the cortical microcircuit of Potjans and Diesmann (2014).
 
     Prints the rate of every population beside the published one, and how fast it ran.
 
-    Writes spikes.npz, raster.png and summary.json.
+    Writes spikes.npz, raster.png and summary.json; with --energy counts.json and energy.json.
     """
     _command(
         debug,
@@ -94,7 +100,8 @@ def microcircuit(
         lambda settings: models.microcircuit(
             settings, scale=scale, drive=drive.lower(), thalamus=thalamus
         ),
-        (time_ms, warmup, dt, seed, backend, threads, out, record, checkpoint, resume, format),
+        (time_ms, warmup, dt, seed, backend, threads),
+        (out, record, checkpoint, resume, format, energy),
     )
 
 
@@ -131,13 +138,14 @@ def brunel(
     checkpoint: Checkpoint = None,
     resume: Resume = None,
     format: Format = "npz",
+    energy: Energy = False,
     debug: Debug = False,
 ) -> None:
     """Simulate the sparse network of Brunel (2000): delta synapses, four regimes.
 
     Prints rates beside those of mean-field theory and of the paper, irregularity and synchrony.
 
-    Writes spikes.npz, raster.png and summary.json.
+    Writes spikes.npz, raster.png and summary.json; with --energy counts.json and energy.json.
     """
     _command(
         debug,
@@ -145,7 +153,8 @@ def brunel(
         lambda settings: models.brunel(
             settings, order=order, regime=regime.upper(), g=g, eta=eta, v_reset=v_reset
         ),
-        (time_ms, warmup, dt, seed, backend, threads, out, record, checkpoint, resume, format),
+        (time_ms, warmup, dt, seed, backend, threads),
+        (out, record, checkpoint, resume, format, energy),
     )
 
 
@@ -179,13 +188,14 @@ def vogels_abbott(
     checkpoint: Checkpoint = None,
     resume: Resume = None,
     format: Format = "npz",
+    energy: Energy = False,
     debug: Debug = False,
 ) -> None:
     """Simulate the self-sustained networks of Vogels and Abbott (2005): CUBA or COBA.
 
     Prints rates beside NEST's, irregularity and synchrony.
 
-    Writes spikes.npz, raster.png and summary.json.
+    Writes spikes.npz, raster.png and summary.json; with --energy counts.json and energy.json.
     """
     _command(
         debug,
@@ -198,19 +208,21 @@ def vogels_abbott(
             connectivity=connectivity.lower(),
             weights=weights.lower(),
         ),
-        (time_ms, warmup, dt, seed, backend, threads, out, record, checkpoint, resume, format),
+        (time_ms, warmup, dt, seed, backend, threads),
+        (out, record, checkpoint, resume, format, energy),
     )
 
 
-def _command(debug: bool, name: str, order, given: tuple) -> None:
+def _command(debug: bool, name: str, order, given: tuple, files: tuple) -> None:
     """Settings, network, run, and the exit code.
 
     Args:
         order: settings -> what is published of the network that was asked for.
-        given: the settings, as the command line has them.
+        given, files: the settings, as the command line has them.
     """
     with one_line_errors(debug):
-        time_ms, warmup, dt, seed, backend, threads, out, record, checkpoint, resume, form = given
+        time_ms, warmup, dt, seed, backend, threads = given
+        out, record, checkpoint, resume, form, energy = files
         if warmup is None:
             warmup = WARMUP_MS if resume is None else 0.0
         settings = Settings(
@@ -225,6 +237,7 @@ def _command(debug: bool, name: str, order, given: tuple) -> None:
             checkpoint=checkpoint,
             resume=resume,
             form=form.lower(),
+            energy=energy,
         )
         code = _run(order(settings), settings)
     if code:
@@ -245,10 +258,26 @@ def _run(published: Published, settings: Settings) -> int:
         figures = summary["populations"]
         print_table(console, published, figures)
         print_speed(console, summary, time.perf_counter() - started)
-        write(console, settings, run, summary, lambda: picture(published, run, figures))
+        spent = _spent(published, run) if settings.energy else None
+        if spent is not None:
+            summary["energy"] = spent.figures
+            spent.print(console)
+        write(console, settings, run, summary, lambda: picture(published, run, figures), spent)
     if failure is not None:
         raise failure
     return INTERRUPTED if run.interrupted else 0
+
+
+def _spent(published: Published, run: Run) -> Spent | None:
+    """The energy of the measured stretch; None where Ctrl-C cut it."""
+    if run.stretch is None:
+        return None
+    from cusnn.energy import count_run
+
+    title = published.title.replace("[/]", "")
+    workload = count_run(run.stretch, published.network, name=f"{title} {published.size}")
+    peers = published.name == "microcircuit"
+    return Spent.of(workload, run.measurements, published=peers)
 
 
 def announce(console: Console, published: Published, settings: Settings) -> None:

@@ -21,6 +21,7 @@ class Settings:
         checkpoint: file to write when the run ends.
         resume: file to begin from.
         form: key of ``FORMATS``.
+        energy: count operations and measure energy.
     """
 
     time_ms: float
@@ -34,6 +35,7 @@ class Settings:
     checkpoint: Path | None = None
     resume: Path | None = None
     form: str = "npz"
+    energy: bool = False
 
 
 def backend_of(name: str) -> str:
@@ -53,6 +55,11 @@ def backend_of(name: str) -> str:
             "--backend numpy for small networks"
         )
     return "numba" if name == "auto" else name
+
+
+def counters(backend: str) -> tuple[str, ...]:
+    """Counters of energy that see what a backend does; a GPU's work takes the CPU too."""
+    return ("NVML", "RAPL") if backend == "cuda" else ("RAPL",)
 
 
 def described(model, settings: Settings, options: dict):

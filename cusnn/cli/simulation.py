@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from cusnn.cli.info import CACHE_HINT
-from cusnn.cli.settings import Settings, records
+from cusnn.cli.settings import Settings, counters, records
 from cusnn.cli.tables import escape, seconds
 
 # Code from the cache is loaded in less.
@@ -20,7 +21,8 @@ class Run:
     """Spikes of the whole run, and the cost of what was measured.
 
     ``skip_ms`` is the time left out: the warm-up and what was done before a checkpoint, or
-    nothing where Ctrl-C came within it.
+    nothing where Ctrl-C came within it. ``stretch`` are the spikes of the rest, None where Ctrl-C
+    came first, and ``measurements`` its energy, empty where none was asked for.
     """
 
     result: object
@@ -28,6 +30,8 @@ class Run:
     skip_ms: float
     wall_s: float
     events: int
+    stretch: object = None
+    measurements: tuple = ()
 
     @property
     def measured_ms(self) -> float:
@@ -62,7 +66,8 @@ def build(console: Console, network, settings: Settings):
 def simulate(console: Console, settings: Settings, simulation) -> Run:
     """Warm-up and measured stretch under one progress bar; Ctrl-C ends them early."""
     total, dt, first = settings.warmup + settings.time_ms, simulation.network.dt, simulation.step
-    before, interrupted = None, False
+    before, stretch, interrupted = None, None, False
+    meter = _meter(settings)
     try:
         console.print(built(simulation), soft_wrap=True)
         if settings.resume is not None:
@@ -76,7 +81,10 @@ def simulate(console: Console, settings: Settings, simulation) -> Run:
 
             simulation.run(settings.warmup, progress=lambda done, _: show(done, 0.0))
             before = simulation.result()
-            simulation.run(settings.time_ms, progress=lambda done, _: show(done, settings.warmup))
+            with meter:
+                stretch = simulation.run(
+                    settings.time_ms, progress=lambda done, _: show(done, settings.warmup)
+                )
     except KeyboardInterrupt:
         interrupted = True
         console.print("[yellow]interrupted; writing what there is[/]")
@@ -90,7 +98,17 @@ def simulate(console: Console, settings: Settings, simulation) -> Run:
     if before is None or before.n_steps == result.n_steps:
         return Run(result, interrupted, 0.0, result.wall_s, result.events)
     wall_s, events = result.wall_s - before.wall_s, result.events - before.events
-    return Run(result, interrupted, before.duration, wall_s, events)
+    measured = meter.measurements if settings.energy else ()
+    return Run(result, interrupted, before.duration, wall_s, events, stretch, measured)
+
+
+def _meter(settings: Settings):
+    """A meter of what is asked to compute, or nothing where no energy was asked for."""
+    if not settings.energy:
+        return contextlib.nullcontext()
+    from cusnn.energy.meter import IDLE_S, Meter
+
+    return Meter(counters(settings.backend), idle_s=IDLE_S)
 
 
 def save_checkpoint(console: Console, settings: Settings, simulation) -> OSError | None:

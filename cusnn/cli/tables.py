@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich import markup
+from rich import box, markup
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +13,21 @@ def pairs(rows: dict[str, str]) -> Table:
     table.add_column(overflow="fold")
     for name, text in rows.items():
         table.add_row(name, escape(text))
+    return table
+
+
+def plain_table(title: str, first: str = "") -> Table:
+    """A table without lines between its columns, with the header of the first."""
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
+    table.add_column(first)
     return table
 
 

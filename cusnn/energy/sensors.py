@@ -71,7 +71,7 @@ class NVML:
         limit = self._ask("nvmlDeviceGetEnforcedPowerLimit", handle)
         processes = self._ask("nvmlDeviceGetComputeRunningProcesses", handle)
         return {
-            "gpu": self._ask("nvmlDeviceGetName", handle),
+            "name": self._ask("nvmlDeviceGetName", handle),
             "uuid": self._ask("nvmlDeviceGetUUID", handle),
             "driver": self._ask("nvmlSystemGetDriverVersion"),
             "power_limit_w": None if limit is None else limit / 1000.0,

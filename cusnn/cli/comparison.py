@@ -1,0 +1,244 @@
+"""The energy of what ran: modelled, measured and published; printed, written, summarised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from cusnn.cli.files import write_file, write_json, write_picture
+from cusnn.cli.tables import escape, number, pairs, plain_table
+
+COUNTS, ENERGY, PICTURE = "counts.json", "energy.json", "energy.png"
+MACHINES = {"NVML": "GPU", "RAPL": "CPU and memory"}
+NOTE = (
+    "modelled: exact counts times published prices, no measurement; ≥: without the terms that have "
+    "no price or no count; range: of published prices. Measured: by a counter of this machine, "
+    "idle power included. Synaptic operations are those of the network's own synapses; spikes from "
+    "outside are none"
+)
+TOGETHER = {
+    "neuron_updates_active, neuron_updates_idle": "neuron updates",
+    "effective_acs, effective_macs": "synaptic operations",
+}
+
+
+@dataclass(frozen=True)
+class Spent:
+    """The energy of a workload.
+
+    Attributes:
+        workload: ``cusnn.energy.Workload``.
+        comparison: ``cusnn.energy.Comparison``.
+        measurements: ``cusnn.energy.Measurement``, one of each counter.
+    """
+
+    workload: object
+    comparison: object
+    measurements: tuple = ()
+
+    @classmethod
+    def of(cls, workload, measurements=(), *, published: bool = False, **options) -> Spent:
+        """The usual devices, or those in ``options``.
+
+        Args:
+            measurements: of one run of the workload.
+            published: beside the published energies of the cortical microcircuit.
+            options: of ``cusnn.energy.compare``.
+        """
+        from cusnn.energy import compare, records
+
+        comparison = compare(
+            workload,
+            measured=_labelled(measurements),
+            published=records() if published else (),
+            **options,
+        )
+        return cls(workload, comparison, tuple(measurements))
+
+    @property
+    def verdicts(self) -> tuple:
+        """What every published threshold says; of inferences only."""
+        from cusnn.energy import verdict
+
+        known = self.workload.inferences and self.workload.spikes_per_synapse is not None
+        return verdict(self.workload) if known else ()
+
+    @property
+    def figures(self) -> dict:
+        """For summary.json."""
+        return {
+            "counts": self.workload.counts.to_dict(),
+            "modelled_j": {
+                one.device: {
+                    "total": one.total_j,
+                    "at_least": one.partial_j,
+                    "low": one.partial_low_j,
+                    "high": one.partial_high_j,
+                    "missing": list(one.missing),
+                    "evidence": one.evidence,
+                }
+                for one in self.comparison.estimates
+            },
+            "measured": [one.to_dict() for one in self.measurements],
+            "verdicts": {one.threshold.name: one.verdict for one in self.verdicts},
+        }
+
+    def print(self, console: Console) -> None:
+        """Counts, devices, published runs, thresholds."""
+        _print_counts(console, self.workload)
+        rows = self.comparison.rows()
+        console.print(_table(self.comparison, [r for r in rows if r["kind"] != "published"]))
+        for one in self.measurements:
+            if one.joules is None:
+                text = f"not measured, {MACHINES[one.source]} ({one.source}): {one.reason}"
+                console.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
+        console.print(NOTE, style="dim", soft_wrap=True)
+        if self.comparison.published:
+            console.print(_published_table(rows))
+        if self.verdicts:
+            title = f"does spiking pay? {self.workload.spikes_per_synapse:.3g} spikes per synapse "
+            title += f"and inference, T {self.workload.steps}"
+            console.print(verdict_table(title, self.verdicts, self.workload.steps))
+
+    def write(self, out: Path) -> list[str]:
+        """Names of the files that were written: counts.json, energy.json."""
+        write_file(out / COUNTS, self.workload.save)
+        return [COUNTS, *self.write_comparison(out)]
+
+    def write_comparison(self, out: Path) -> list[str]:
+        """Name of the file that was written: energy.json."""
+        content = {
+            **self.comparison.to_dict(),
+            "measurements": [one.to_dict() for one in self.measurements],
+            "verdicts": [one.to_dict() for one in self.verdicts],
+        }
+        write_json(out / ENERGY, content)
+        return [ENERGY]
+
+    def draw(self, console: Console, out: Path) -> list[str]:
+        """energy.png, where there is matplotlib."""
+        return [PICTURE] if write_picture(console, out / PICTURE, self._figure) else []
+
+    def _figure(self):
+        return self.comparison.plot().figure
+
+
+def _labelled(measurements) -> dict:
+    """Measurements by what they are of; above idle too, where idle power was measured."""
+    from cusnn.energy import Measured
+
+    found = {}
+    for one in measurements:
+        label = f"here: {one.conditions.get('name') or MACHINES[one.source]}"
+        found[label] = one
+        if one.dynamic_j is not None:
+            above = f"{label}, above idle"
+            found[above] = Measured(above, max(0.0, one.dynamic_j), source=one.source)
+    return found
+
+
+def _print_counts(console: Console, workload) -> None:
+    counts = workload.counts
+    per = "inference" if workload.inferences else None
+    share = counts.synaptic_ops, counts.dense
+    of_dense = ""
+    if None not in share and counts.dense:
+        of_dense = f", {share[0] / share[1]:.3%} of the dense ones"
+    rate = workload.spikes_per_neuron_step
+    rows = {
+        "synaptic operations": f"{number(counts.synaptic_ops, ',')}{of_dense}",
+        "accumulates": number(counts.effective_acs, ","),
+        "multiply-accumulates": number(counts.effective_macs, ","),
+        "neuron updates": f"{number(counts.neuron_updates, ',')}, "
+        f"{number(counts.neuron_updates_active, ',')} of them with a spike",
+        "spikes": f"{number(counts.spikes, ',')}, {number(rate, '.2%')} per neuron and step",
+    }
+    title = f"[bold]counts[/] of {escape(workload.name)}: {workload.neurons:,} neurons, "
+    title += f"{workload.synapses:,} synapses, {workload.steps:,} steps"
+    title += f", {workload.inferences:,} inferences" if per else ""
+    console.print(title, soft_wrap=True)
+    console.print(pairs(rows))
+
+
+def _table(comparison, rows: list[dict]) -> Table:
+    """A row for each device and each counter; modelled and measured in columns of their own."""
+    per = "inference" if comparison.inferences else "synaptic_op"
+    table = plain_table(f"energy, in all and each {per.replace('_op', ' operation')}")
+    for name in ("modelled", "range", "each", "measured"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        measured = row["kind"] == "measured"
+        cells = _measured_cells(row, per) if measured else _modelled_cells(row, per)
+        about = f"{row['scope']}, {row['evidence']}{_without(row['missing'])}".replace("_", " ")
+        label = f"{escape(row['label'])}\n[dim]{escape(about)}[/]"
+        table.add_row(label, *cells, style="green" if measured else None)
+    return table
+
+
+def _modelled_cells(row: dict, per: str) -> tuple[str, ...]:
+    column, least = ("at_least", "≥ ") if row["missing"] else ("modelled", "")
+    joules, each = row[f"{column}_j"], row[f"{column}_per_{per}_j"]
+    low, high = _si(row[f"{column}_low_j"]), _si(row[f"{column}_high_j"])
+    if low[-2:] == high[-2:]:
+        low = low[:-3]
+    return (
+        "not known" if joules is None else least + _si(joules),
+        "" if f"{low}{high[-3:]}" == high else f"{low} to {high}",
+        "" if each is None else least + _si(each),
+        "",
+    )
+
+
+def _measured_cells(row: dict, per: str) -> tuple[str, ...]:
+    """Of the run, and of one inference or operation, below one another in their own column."""
+    joules, each = row["measured_j"], row[f"measured_per_{per}_j"]
+    if joules is None:
+        return "", "", "", "not known"
+    return "", "", "", _si(joules) + ("" if each is None else f"\n{_si(each)} each")
+
+
+def _without(missing: list[str]) -> str:
+    text = ", ".join(missing)
+    for both, name in TOGETHER.items():
+        text = text.replace(both, name)
+    return f"; without {text}" if text else ""
+
+
+def _si(joules: float | None) -> str:
+    from cusnn.energy.units import si
+
+    return "" if joules is None else si(joules, "J")
+
+
+def _published_table(rows: list[dict]) -> Table:
+    """Energy per synaptic event here, and of other simulators as it was published."""
+    table = plain_table("published for the full microcircuit, per synaptic event")
+    for name in ("modelled", "measured", ""):
+        table.add_column(name, justify="right" if name else "left")
+    for row in rows:
+        modelled, measured = (row[f"{k}_per_synaptic_op_j"] for k in ("modelled", "measured"))
+        if row["kind"] == "published":
+            table.add_row(escape(row["label"]), _si(modelled), _si(measured), row["evidence"])
+        elif row["kind"] == "measured":
+            known = "not known" if measured is None else _si(measured)
+            table.add_row(escape(row["label"]), "", known, row["scope"], style="green")
+    return table
+
+
+def verdict_table(title: str, verdicts, steps: int, *, judged: bool = True) -> Table:
+    """Every published threshold; a verdict beyond the steps of its publication in brackets."""
+    table = plain_table(title, "threshold")
+    table.add_column("at most", justify="right")
+    if judged:
+        table.add_column("verdict")
+    table.add_column("condition")
+    for one in verdicts:
+        band = f"{one.low:.3g}" if one.low == one.high else f"{one.low:.3g} to {one.high:.3g}"
+        beyond = "" if one.published else f"; not published for T {steps}"
+        said = [one.verdict if one.published else f"({one.verdict})"] if judged else []
+        condition = f"{one.threshold.condition} ({one.threshold.evidence}{beyond})"
+        table.add_row(escape(one.threshold.name), band, *said, escape(condition))
+    return table
