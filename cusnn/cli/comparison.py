@@ -101,6 +101,8 @@ class Spent:
         if self.verdicts:
             title = f"does spiking pay? {self.workload.spikes_per_synapse:.3g} spikes per synapse "
             title += f"and inference, T {self.workload.steps}"
+            if self.workload.counts.effective_macs:
+                title += ", values that come in taken for spikes"
             console.print(verdict_table(title, self.verdicts, self.workload.steps))
 
     def write(self, out: Path) -> list[str]:

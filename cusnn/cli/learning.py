@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cusnn.cli.comparison import Spent
 from cusnn.cli.errors import INTERRUPTED
 from cusnn.cli.files import write_file, write_json, write_picture
+from cusnn.cli.settings import counters
 from cusnn.cli.tables import escape, number, seconds, stderr
 
 SURROGATES = ("atan", "exponential", "fast-sigmoid", "gaussian", "rectangle", "sigmoid", "triangle")
@@ -60,8 +62,13 @@ class Training:
             "host": _info().host(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-        write_json(out / "summary.json", summary)
         written = [MODEL, CHECKPOINT, "summary.json"]
+        if self.order.energy:
+            spent = self._spent()
+            summary["energy"] = spent.figures
+            spent.print(console)
+            written += spent.write(out)
+        write_json(out / "summary.json", summary)
         if write_picture(console, out / "learning_curve.png", self._curves):
             written.append("learning_curve.png")
         if report.write_confusion(console, out):
@@ -69,6 +76,22 @@ class Training:
         console.print(f"wrote {', '.join(written)} to {escape(out)}", soft_wrap=True)
         console.print(f"cusnn train evaluate {escape(out / MODEL)} reads the model again")
         return 0
+
+    def _spent(self) -> Spent:
+        """The energy of answering all of the held-out data, once."""
+        from cusnn.energy import count_model, measure
+
+        def answer() -> None:
+            self.trainer.evaluate(self.test)
+
+        found = [measure(answer, source=source) for source in counters(self.order.backend)]
+        workload = count_model(
+            self.model,
+            self.test,
+            batch_size=self.trainer.batch_size,
+            name=f"answers of {self.recipe.title}",
+        )
+        return Spent.of(workload, found)
 
     def _save(self, path) -> None:
         from cusnn.training import save_model

@@ -113,6 +113,10 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on from the last epoch that is in the folder of results."),
 ]
+Energy = Annotated[
+    bool,
+    typer.Option("--energy", help="Compare the energy of an answer on published devices."),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +147,7 @@ class Order:
     backend: Backend = "auto"
     out: Out = None
     resume: Resume = False
+    energy: Energy = False
 
     @property
     def changes(self) -> dict:
@@ -175,7 +180,7 @@ def _offer(name: str, text: str, without: tuple[str, ...] = ()) -> None:
     command.__signature__ = inspect.Signature(options)
     command.__annotations__ = {option.name: option.annotation for option in options}
     files = "model.npz, checkpoint.npz, learning_curve.png, confusion_matrix.png and summary.json"
-    command.__doc__ = f"{text}\n\nWrites {files}."
+    command.__doc__ = f"{text}\n\nWrites {files}; with --energy counts.json and energy.json."
     train_app.command(name)(command)
 
 
