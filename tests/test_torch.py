@@ -453,6 +453,18 @@ def test_compiled_models_run_between_graphs():
         torch.testing.assert_close(p.grad, grad)
 
 
+def test_what_of_torch_func_works():
+    model = nn.Sequential(nn.Linear(6, 4), ct.LIF(tau_mem=5.0, r=5.0, learn=("tau_mem",)))
+    x = torch.rand(9, 2, 6)
+    named = {k: v.detach().clone().requires_grad_() for k, v in model.named_parameters()}
+    spikes = torch.func.functional_call(model, named, (x,))
+    assert torch.equal(spikes, model(x))
+    spikes.sum().backward()
+    assert all(value.grad is not None for value in named.values())
+    with pytest.raises(RuntimeError, match=r"vmap and jvp .* do not go through these modules"):
+        torch.func.vmap(ct.LIF(tau_mem=5.0))(x[None])
+
+
 def test_replicas_of_dataparallel():
     module = ct.LIF(r=30.0, learn=("tau_mem",))
     replica = module._replicate_for_data_parallel()

@@ -48,6 +48,8 @@ What to know:
   On a GPU a module that learns waits for its parameters once a call.
 - Gradients are surrogate gradients; they cannot be differentiated again. Without gradients
   (``torch.no_grad``) nothing is kept for a way back.
+- Of ``torch.func``, ``functional_call`` works; ``grad``, ``vmap`` and ``jvp`` do not go through the
+  modules and say so.
 - ``torch.compile`` runs the modules as they are, between the graphs that it makes.
 - Copies under ``DataParallel`` work without state; with ``stateful`` use DistributedDataParallel.
 - On the CPU, numbers that are not finite are an error; on a GPU, where nobody waits, they go on.

@@ -119,7 +119,16 @@ def to_array(tensor: torch.Tensor | None):
     if tensor is None:
         return None
     tensor = tensor.detach()
-    return tensor.numpy() if tensor.device.type == "cpu" else driver.from_dlpack(tensor)
+    if tensor.device.type != "cpu":
+        return driver.from_dlpack(tensor)
+    try:
+        return tensor.numpy()
+    except RuntimeError as error:
+        raise RuntimeError(
+            "cusnn.torch: a tensor without memory of its own, as torch.func's vmap and jvp pass "
+            "it; they do not go through these modules: give the module a batch, and take "
+            "gradients by backward()"
+        ) from error
 
 
 def to_tensor(array) -> torch.Tensor | None:
