@@ -466,7 +466,7 @@ def test_bits_do_not_depend_on_threads_or_memory(monkeypatch, threads):
 
 
 @pytest.mark.parametrize("method", ["event", "dense"])
-def test_parts_of_the_way_back_are_joined(monkeypatch, method):
+def test_emulated_parts_of_the_way_back_are_joined(monkeypatch, method):
     """Where the GPU's workspace takes a few steps only, each part goes on where the last ended."""
     from conftest import use_emulator
 
