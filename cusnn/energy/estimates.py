@@ -183,8 +183,9 @@ class _Sum:
             return self._known("chips", None)
         self.chips, limit = max(needs, key=lambda need: need[0])
         self.evidence.append(self.profile.capacity(limit).evidence)
+        held = f"filled by {limit}" if self.chips > 1 else "which holds it"
         known = "" if len(needs) == 2 else "; nothing is published of the other limit"
-        self._note(f"{_chips_text(self.chips)}, filled by {limit}{known}")
+        self._note(f"{_chips_text(self.chips)}, {held}{known}")
         system = self.profile.value("chips")
         if system is not None and self.chips > system:
             self._note(f"more than the {system:,.0f} chips that the system has")
