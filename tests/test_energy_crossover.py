@@ -444,5 +444,5 @@ def test_published_thresholds_without_a_workload(ax):
         "0.15 to 1.38",
         "0.35",
         "0.32",
-        "0.29",
+        "0.285",
     ]
