@@ -344,6 +344,9 @@ def test_heidelberg_refuses_damaged_files(tmp_path, monkeypatch):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"shd_train\.h5 is no HDF5 file, or damaged"):
             data.shd(tmp_path)
+    path.write_bytes(whole.replace(b"HEAP", b"LOST"))  # where names are kept
+    with pytest.raises(ValueError, match=r"shd: .*shd_train\.h5 is damaged .* load it again"):
+        data.shd(tmp_path)
     path.write_bytes(whole.replace(b"GCOL", b"LOST"))  # where ragged rows are kept
     with pytest.raises(ValueError, match=r"shd_train\.h5: recording 3: cannot be read"):
         data.shd(tmp_path).events(3)

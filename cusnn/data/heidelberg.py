@@ -71,7 +71,7 @@ class Heidelberg(Recordings):
         try:
             labels, keys = labels[()], keys[()]
         except DAMAGED as error:
-            raise ValueError(f"{owner}: {path} is damaged ({error}); load it again") from error
+            raise _damaged(owner, path, error) from error
         self.classes = tuple(k.decode() if isinstance(k, bytes) else str(k) for k in keys)
         self.labels = checked_labels(f"{owner}: {path}", labels, len(self.classes))
         if not len(self._times) == len(self._units) == len(self.labels):
@@ -91,15 +91,18 @@ class Heidelberg(Recordings):
         self._file.close()
 
     def _dataset(self, owner: str, key: str):
-        found = self._file.get(key)
-        if not hasattr(found, "shape"):
-            there = []
+        there = []
+        try:
+            found = self._file.get(key)
+            if hasattr(found, "shape"):
+                return found
             self._file.visit(there.append)
-            raise ValueError(
-                f"{owner}: {self.name} must have {', '.join(NEEDED)}; {key} is missing, there are "
-                f"{', '.join(there) or 'none'}"
-            )
-        return found
+        except DAMAGED as error:
+            raise _damaged(owner, self.name, error) from error
+        raise ValueError(
+            f"{owner}: {self.name} must have {', '.join(NEEDED)}; {key} is missing, there are "
+            f"{', '.join(there) or 'none'}"
+        )
 
     def _read(self, index: int) -> Events:
         if not self._file:
@@ -138,3 +141,7 @@ def _file(owner: str, path):
         raise ValueError(
             f"{owner}: {path} is no HDF5 file, or damaged ({error}); load it again"
         ) from error
+
+
+def _damaged(owner: str, path, error: Exception) -> ValueError:
+    return ValueError(f"{owner}: {path} is damaged ({error}); load it again")
