@@ -389,6 +389,18 @@ def test_auto_is_numba(monkeypatch, tmp_path):
         assert refused(result) == "error: numba None"
 
 
+def test_exchange_reaches_the_simulation(monkeypatch, tmp_path):
+    def simulation(network, *, backend, threads, exchange, progress):
+        raise ValueError(f"{backend} {threads} {exchange}")
+
+    monkeypatch.setattr("cusnn.simulation.Simulation", simulation)
+    monkeypatch.setattr("cusnn.simulation.memory_estimate", lambda network, **options: 1e8)
+    monkeypatch.setattr(driver, "unavailable", lambda: None)
+    words = ("--scale", "0.01", "--backend", "cuda", "--exchange", "Barrier")
+    result = call("run", "microcircuit", *words, "--out", tmp_path)
+    assert refused(result) == "error: cuda None barrier"
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -419,6 +431,8 @@ def test_auto_is_numba(monkeypatch, tmp_path):
         (("--seed", "-1"), "seed must be at least 0"),
         (("--seed", "4294967296"), "seed must lie below 2**32"),
         (("--backend", "torch"), "--backend must be one of auto, numba, numpy, cuda, got 'torch'"),
+        (("--exchange", "pigeon"), "--exchange must be one of mailbox, barrier, got 'pigeon'"),
+        (("--exchange", "Barrier"), "--exchange barrier is between blocks of a GPU; it needs --ba"),
     ],
 )
 def test_refusals_are_one_line_and_come_before_the_build(tmp_path, monkeypatch, arguments, text):

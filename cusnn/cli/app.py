@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, get_type_hints
 
 import typer
 
 from cusnn import __version__
-from cusnn.cli.errors import Group
+from cusnn.cli.errors import Group, one_line_errors
 
 app = typer.Typer(
     name="cusnn",
@@ -41,6 +44,39 @@ Debug = Annotated[
 def main() -> None:
     """Entry point of the command ``cusnn``."""
     app()
+
+
+def command(app: typer.Typer, name: str, shared: type) -> Callable:
+    """A decorator that makes a command of a function.
+
+    The command has the function's own options, those of a dataclass that several commands share,
+    and ``--debug``. The function gets an instance of the dataclass, then its own options, and
+    returns the exit code.
+    """
+
+    def offer(function: Callable) -> Callable:
+        def run(debug: bool, **given) -> None:
+            with one_line_errors(debug):
+                asked = shared(**{one.name: given.pop(one.name) for one in fields(shared)})
+                code = function(asked, **given)
+            if code:
+                raise typer.Exit(code)
+
+        keyword, hints = inspect.Parameter.KEYWORD_ONLY, get_type_hints(shared, include_extras=True)
+        _, *own = inspect.signature(function, eval_str=True).parameters.values()
+        options = [option.replace(kind=keyword) for option in own]
+        options += [
+            inspect.Parameter(one.name, keyword, annotation=hints[one.name], default=one.default)
+            for one in fields(shared)
+        ]
+        options.append(inspect.Parameter("debug", keyword, annotation=Debug, default=False))
+        run.__signature__ = inspect.Signature(options)
+        run.__annotations__ = {option.name: option.annotation for option in options}
+        run.__doc__ = function.__doc__
+        app.command(name)(run)
+        return function
+
+    return offer
 
 
 def _version(wanted: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,12 @@ import typer
 from rich.console import Console
 
 from cusnn.cli import models
-from cusnn.cli.app import Debug, models_app
+from cusnn.cli.app import command, models_app
 from cusnn.cli.comparison import Spent
-from cusnn.cli.errors import INTERRUPTED, one_line_errors
+from cusnn.cli.errors import INTERRUPTED
 from cusnn.cli.files import bytes_needed, results_folder, write
 from cusnn.cli.models import Published
-from cusnn.cli.settings import BACKENDS, FORMATS, Settings, backend_of, check
+from cusnn.cli.settings import BACKENDS, EXCHANGES, FORMATS, Settings, backend_of, check
 from cusnn.cli.simulation import Run, build, save_checkpoint, simulate
 from cusnn.cli.summary import picture, print_speed, print_table, summarize
 
@@ -35,6 +36,14 @@ Backend = Annotated[
     str, typer.Option(metavar="|".join(BACKENDS), help="What computes; auto is numba.")
 ]
 Threads = Annotated[int | None, typer.Option(help="CPU threads; one per core if not given.")]
+Exchange = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(EXCHANGES),
+        help="How blocks of a GPU hear of spikes; with --backend cuda.",
+        show_default=EXCHANGES[0],
+    ),
+]
 RecordStates = Annotated[
     list[str] | None,
     typer.Option(
@@ -58,8 +67,49 @@ Energy = Annotated[
 ]
 
 
-@models_app.command("microcircuit")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every network is asked for, as on the command line."""
+
+    time_ms: Time = 1000.0
+    warmup: Warmup = None
+    dt: Dt = 0.1
+    seed: Seed = 1
+    backend: Backend = "auto"
+    threads: Threads = None
+    exchange: Exchange = None
+    out: Out = None
+    record: RecordStates = None
+    checkpoint: Checkpoint = None
+    resume: Resume = None
+    format: Format = "npz"
+    energy: Energy = False
+
+    def settings(self, name: str) -> Settings:
+        """For the network of a name, which says where results go."""
+        warmup = self.warmup
+        if warmup is None:
+            warmup = WARMUP_MS if self.resume is None else 0.0
+        return Settings(
+            time_ms=self.time_ms,
+            warmup=warmup,
+            dt=self.dt,
+            seed=self.seed,
+            backend=backend_of(self.backend.lower()),
+            threads=self.threads,
+            exchange=self.exchange and self.exchange.lower(),
+            out=self.out or Path("runs") / name,
+            record=tuple(self.record or ()),
+            checkpoint=self.checkpoint,
+            resume=self.resume,
+            form=self.format.lower(),
+            energy=self.energy,
+        )
+
+
+@command(models_app, "microcircuit", Options)
 def microcircuit(
+    asked: Options,
     scale: Annotated[
         float, typer.Option(help="Share of neurons and of in-degrees, above 0 and at most 1.")
     ] = 0.1,
@@ -74,39 +124,21 @@ def microcircuit(
     thalamus: Annotated[
         bool, typer.Option("--thalamus", help="A thalamic pulse at 700 to 710 ms.")
     ] = False,
-    time_ms: Time = 1000.0,
-    warmup: Warmup = None,
-    dt: Dt = 0.1,
-    seed: Seed = 1,
-    backend: Backend = "auto",
-    threads: Threads = None,
-    out: Out = None,
-    record: RecordStates = None,
-    checkpoint: Checkpoint = None,
-    resume: Resume = None,
-    format: Format = "npz",
-    energy: Energy = False,
-    debug: Debug = False,
-) -> None:
+) -> int:
     """Simulate the cortical microcircuit of Potjans and Diesmann (2014).
 
     Prints the rate of every population beside the published one, and how fast it ran.
 
     Writes spikes.npz, raster.png and summary.json; with --energy counts.json and energy.json.
     """
-    _command(
-        debug,
-        "microcircuit",
-        lambda settings: models.microcircuit(
-            settings, scale=scale, drive=drive.lower(), thalamus=thalamus
-        ),
-        (time_ms, warmup, dt, seed, backend, threads),
-        (out, record, checkpoint, resume, format, energy),
-    )
+    settings = asked.settings("microcircuit")
+    options = {"scale": scale, "drive": drive.lower(), "thalamus": thalamus}
+    return _run(models.microcircuit(settings, **options), settings)
 
 
-@models_app.command("brunel")
+@command(models_app, "brunel", Options)
 def brunel(
+    asked: Options,
     order: Annotated[
         int, typer.Option(help="Inhibitory neurons; there are 4 times as many excitatory ones.")
     ] = 2500,
@@ -127,39 +159,21 @@ def brunel(
     v_reset: Annotated[
         float | None, typer.Option(help="Voltage after a spike, mV; the paper's 10.")
     ] = None,
-    time_ms: Time = 1000.0,
-    warmup: Warmup = None,
-    dt: Dt = 0.1,
-    seed: Seed = 1,
-    backend: Backend = "auto",
-    threads: Threads = None,
-    out: Out = None,
-    record: RecordStates = None,
-    checkpoint: Checkpoint = None,
-    resume: Resume = None,
-    format: Format = "npz",
-    energy: Energy = False,
-    debug: Debug = False,
-) -> None:
+) -> int:
     """Simulate the sparse network of Brunel (2000): delta synapses, four regimes.
 
     Prints rates beside those of mean-field theory and of the paper, irregularity and synchrony.
 
     Writes spikes.npz, raster.png and summary.json; with --energy counts.json and energy.json.
     """
-    _command(
-        debug,
-        "brunel",
-        lambda settings: models.brunel(
-            settings, order=order, regime=regime.upper(), g=g, eta=eta, v_reset=v_reset
-        ),
-        (time_ms, warmup, dt, seed, backend, threads),
-        (out, record, checkpoint, resume, format, energy),
-    )
+    settings = asked.settings("brunel")
+    options = {"order": order, "regime": regime.upper(), "g": g, "eta": eta, "v_reset": v_reset}
+    return _run(models.brunel(settings, **options), settings)
 
 
-@models_app.command("vogels-abbott")
+@command(models_app, "vogels-abbott", Options)
 def vogels_abbott(
+    asked: Options,
     kind: Annotated[
         str, typer.Option(metavar="cuba|coba", help="Synaptic currents or conductances.")
     ] = "cuba",
@@ -177,71 +191,22 @@ def vogels_abbott(
     weights: Annotated[
         str, typer.Option(metavar="nest|brian2", help="Whose example's weights; CUBA only.")
     ] = "nest",
-    time_ms: Time = 1000.0,
-    warmup: Warmup = None,
-    dt: Dt = 0.1,
-    seed: Seed = 1,
-    backend: Backend = "auto",
-    threads: Threads = None,
-    out: Out = None,
-    record: RecordStates = None,
-    checkpoint: Checkpoint = None,
-    resume: Resume = None,
-    format: Format = "npz",
-    energy: Energy = False,
-    debug: Debug = False,
-) -> None:
+) -> int:
     """Simulate the self-sustained networks of Vogels and Abbott (2005): CUBA or COBA.
 
     Prints rates beside NEST's, irregularity and synchrony.
 
     Writes spikes.npz, raster.png and summary.json; with --energy counts.json and energy.json.
     """
-    _command(
-        debug,
-        "vogels-abbott",
-        lambda settings: models.vogels_abbott(
-            settings,
-            kind=kind.lower(),
-            size=size,
-            in_degree=in_degree,
-            connectivity=connectivity.lower(),
-            weights=weights.lower(),
-        ),
-        (time_ms, warmup, dt, seed, backend, threads),
-        (out, record, checkpoint, resume, format, energy),
-    )
-
-
-def _command(debug: bool, name: str, order, given: tuple, files: tuple) -> None:
-    """Settings, network, run, and the exit code.
-
-    Args:
-        order: settings -> what is published of the network that was asked for.
-        given, files: the settings, as the command line has them.
-    """
-    with one_line_errors(debug):
-        time_ms, warmup, dt, seed, backend, threads = given
-        out, record, checkpoint, resume, form, energy = files
-        if warmup is None:
-            warmup = WARMUP_MS if resume is None else 0.0
-        settings = Settings(
-            time_ms=time_ms,
-            warmup=warmup,
-            dt=dt,
-            seed=seed,
-            backend=backend_of(backend.lower()),
-            threads=threads,
-            out=out or Path("runs") / name,
-            record=tuple(record or ()),
-            checkpoint=checkpoint,
-            resume=resume,
-            form=form.lower(),
-            energy=energy,
-        )
-        code = _run(order(settings), settings)
-    if code:
-        raise typer.Exit(code)
+    settings = asked.settings("vogels-abbott")
+    options = {
+        "kind": kind.lower(),
+        "size": size,
+        "in_degree": in_degree,
+        "connectivity": connectivity.lower(),
+        "weights": weights.lower(),
+    }
+    return _run(models.vogels_abbott(settings, **options), settings)
 
 
 def _run(published: Published, settings: Settings) -> int:
@@ -258,7 +223,7 @@ def _run(published: Published, settings: Settings) -> int:
         figures = summary["populations"]
         print_table(console, published, figures)
         print_speed(console, summary, time.perf_counter() - started)
-        spent = _spent(published, run) if settings.energy else None
+        spent = _spent(console, published, run) if settings.energy else None
         if spent is not None:
             summary["energy"] = spent.figures
             spent.print(console)
@@ -268,9 +233,10 @@ def _run(published: Published, settings: Settings) -> int:
     return INTERRUPTED if run.interrupted else 0
 
 
-def _spent(published: Published, run: Run) -> Spent | None:
+def _spent(console: Console, published: Published, run: Run) -> Spent | None:
     """The energy of the measured stretch; None where Ctrl-C cut it."""
     if run.stretch is None:
+        console.print("[yellow]no energy: the run was interrupted[/]")
         return None
     from cusnn.energy import count_run
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 FORMATS = {"npz": "spikes.npz", "sonata": "spikes.h5"}
 BACKENDS = ("auto", "numba", "numpy", "cuda")
+EXCHANGES = ("mailbox", "barrier")
 ADVICE = {"dt": "; take 0.1, 0.05 or 0.02"}
 
 
@@ -17,6 +18,7 @@ class Settings:
     """What every command that runs a network asks for.
 
     Attributes:
+        exchange: one of ``EXCHANGES``, for a GPU; None for the default.
         record: as on the command line, VARIABLES:POPULATION:NUMBER.
         checkpoint: file to write when the run ends.
         resume: file to begin from.
@@ -31,6 +33,7 @@ class Settings:
     backend: str
     threads: int | None
     out: Path
+    exchange: str | None = None
     record: tuple[str, ...] = ()
     checkpoint: Path | None = None
     resume: Path | None = None
@@ -82,6 +85,7 @@ def check(settings: Settings, network) -> None:
 
     if settings.threads is not None and not 1 <= settings.threads <= most_threads():
         raise ValueError(f"--threads must be 1 to {most_threads()}, got {settings.threads}")
+    _check_exchange(settings)
     if settings.form not in FORMATS:
         raise ValueError(f"--format must be one of {', '.join(FORMATS)}, got {settings.form!r}")
     if settings.form == "sonata":
@@ -93,6 +97,17 @@ def check(settings: Settings, network) -> None:
         raise ValueError(f"--checkpoint {settings.checkpoint} is a folder; name a file in it")
     if settings.resume is not None:
         _check_resume(settings.resume, network)
+
+
+def _check_exchange(settings: Settings) -> None:
+    if settings.exchange not in (None, *EXCHANGES):
+        raise ValueError(
+            f"--exchange must be one of {', '.join(EXCHANGES)}, got {settings.exchange!r}"
+        )
+    if settings.exchange is not None and settings.backend != "cuda":
+        raise ValueError(
+            f"--exchange {settings.exchange} is between blocks of a GPU; it needs --backend cuda"
+        )
 
 
 def records(settings: Settings, network) -> list:

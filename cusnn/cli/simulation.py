@@ -53,6 +53,8 @@ def build(console: Console, network, settings: Settings):
     from cusnn.simulation import Simulation
 
     options = {"backend": settings.backend, "threads": settings.threads}
+    if settings.exchange is not None:
+        options["exchange"] = settings.exchange
     if settings.record:
         options["record"] = records(settings, network)
     with _progress_bar(console) as progress:

@@ -35,6 +35,7 @@ def summarize(published: Published, settings: Settings, simulation, run: Run) ->
             "seed": settings.seed,
             "backend": settings.backend,
             "threads": simulation.threads,
+            "exchange": simulation.exchange,
             "warmup_ms": settings.warmup,
             "time_ms": settings.time_ms,
             "resumed_from": None if settings.resume is None else str(settings.resume),

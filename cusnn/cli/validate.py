@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cusnn.cli import models
-from cusnn.cli.app import Debug, validate_app
-from cusnn.cli.errors import one_line_errors
+from cusnn.cli.app import command, validate_app
 from cusnn.cli.files import BYTES_BESIDE, results_folder, write_json, write_picture
 from cusnn.cli.run import Backend, Seed, Threads, announce
 from cusnn.cli.settings import Settings, backend_of, check
@@ -39,22 +39,40 @@ Out = Annotated[
 ]
 
 
-@validate_app.command("microcircuit")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every validation is asked for, as on the command line."""
+
+    seeds: Seeds = 1
+    seed: Seed = 1
+    reference: ReferenceFile = None
+    backend: Backend = "auto"
+    threads: Threads = None
+    out: Out = None
+
+    def settings(self, name: str) -> Settings:
+        """For the network of a name, but for the time, which the reference says."""
+        return Settings(
+            time_ms=DT,
+            warmup=0.0,
+            dt=DT,
+            seed=self.seed,
+            backend=backend_of(self.backend.lower()),
+            threads=self.threads,
+            out=self.out or Path("runs") / f"validate-{name}",
+        )
+
+
+@command(validate_app, "microcircuit", Options)
 def microcircuit(
+    asked: Options,
     scale: Annotated[
         float, typer.Option(help="Share of neurons and of in-degrees, above 0 and at most 1.")
     ] = 0.2,
     drive: Annotated[
         str, typer.Option(metavar="dc|poisson", help="Outer input: Poisson spikes or current.")
     ] = "poisson",
-    seeds: Seeds = 1,
-    seed: Seed = 1,
-    reference: ReferenceFile = None,
-    backend: Backend = "auto",
-    threads: Threads = None,
-    out: Out = None,
-    debug: Debug = False,
-) -> None:
+) -> int:
     """Hold the cortical microcircuit against NEST's: rates, CVs of ISI, correlations.
 
     Runs the reference's model time. Prints the Kolmogorov-Smirnov distance of every distribution
@@ -62,86 +80,51 @@ def microcircuit(
 
     Writes validation.json and validation.png.
     """
-    _command(
-        debug,
-        lambda settings: models.microcircuit(settings, scale=scale, drive=drive.lower()),
-        ("microcircuit", ("scale", "drive"), reference, seeds),
-        (seed, backend, threads, out),
-    )
+    options = {"scale": scale, "drive": drive.lower()}
+    return _run(models.microcircuit, options, asked, "microcircuit", ("scale", "drive"))
 
 
-@validate_app.command("brunel")
+@command(validate_app, "brunel", Options)
 def brunel(
-    seeds: Seeds = 1,
-    seed: Seed = 1,
-    reference: ReferenceFile = None,
-    backend: Backend = "auto",
-    threads: Threads = None,
-    out: Out = None,
-    debug: Debug = False,
-) -> None:
+    asked: Options,
+) -> int:
     """Hold the network of Brunel (2000), regime C, against NEST's."""
     options = {"order": 2500, "regime": "C", "g": None, "eta": None, "v_reset": None}
-    _command(
-        debug,
-        lambda settings: models.brunel(settings, **options),
-        ("brunel", (), reference, seeds),
-        (seed, backend, threads, out),
-    )
+    return _run(models.brunel, options, asked, "brunel", ())
 
 
-@validate_app.command("vogels-abbott")
+@command(validate_app, "vogels-abbott", Options)
 def vogels_abbott(
+    asked: Options,
     kind: Annotated[
         str, typer.Option(metavar="cuba|coba", help="Synaptic currents or conductances.")
     ] = "cuba",
-    seeds: Seeds = 1,
-    seed: Seed = 1,
-    reference: ReferenceFile = None,
-    backend: Backend = "auto",
-    threads: Threads = None,
-    out: Out = None,
-    debug: Debug = False,
-) -> None:
+) -> int:
     """Hold the CUBA or the COBA network of Vogels and Abbott against NEST's."""
     options = {"kind": kind.lower(), "size": 4000, "in_degree": 80}
     options |= {"connectivity": "in-degree", "weights": "nest"}
-    _command(
-        debug,
-        lambda settings: models.vogels_abbott(settings, **options),
-        ("vogels-abbott", ("kind",), reference, seeds),
-        (seed, backend, threads, out),
-    )
+    return _run(models.vogels_abbott, options, asked, "vogels-abbott", ("kind",))
 
 
-def _command(debug: bool, order, asked: tuple, given: tuple) -> None:
-    """Settings, reference, runs, and the exit code.
+def _run(model, options: dict, asked: Options, name: str, telling: tuple) -> int:
+    """Settings, reference, runs; the exit code.
 
     Args:
-        order: settings -> what is published of the network that was asked for.
-        asked: name of the model, options that tell its references apart, file of the reference,
-            number of seeds.
-        given: the settings, as the command line has them.
+        model: settings and options -> what is published of the network that was asked for.
+        name: of the model.
+        telling: options that tell its references apart.
     """
-    with one_line_errors(debug):
-        name, telling, path, seeds = asked
-        seed, backend, threads, out = given
-        settings = Settings(
-            time_ms=DT,
-            warmup=0.0,
-            dt=DT,
-            seed=seed,
-            backend=backend_of(backend.lower()),
-            threads=threads,
-            out=out or Path("runs") / f"validate-{name}",
-        )
-        options = order(settings).options
-        reference = _reference(name, [options[one] for one in telling], path)
-        time_ms = reference.stop - reference.start
-        settings = dataclasses.replace(settings, time_ms=time_ms, warmup=reference.start)
-        inside = _validate(order, settings, reference, range(seed, seed + seeds))
-    if not inside:
-        raise typer.Exit(OUTSIDE)
+    settings = asked.settings(name)
+
+    def order(settings: Settings) -> models.Published:
+        return model(settings, **options)
+
+    known = order(settings).options
+    reference = _reference(name, [known[one] for one in telling], asked.reference)
+    time_ms = reference.stop - reference.start
+    settings = dataclasses.replace(settings, time_ms=time_ms, warmup=reference.start)
+    seeds = range(asked.seed, asked.seed + asked.seeds)
+    return 0 if _validate(order, settings, reference, seeds) else OUTSIDE
 
 
 def _reference(name: str, options: list, path: Path | None):
