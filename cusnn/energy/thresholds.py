@@ -90,7 +90,7 @@ YAN_V1 = Threshold(
     high=0.07,
     unit="rate",
     steps=(6, 6),
-    condition="VGG16, more than 93 % of neurons silent at T 6, most architectures",
+    condition="VGG16 at T 6, on most hardware: more than 93 % of neurons silent, taken per step",
     evidence="primary",
     source="Yan, Bai and Wong, arXiv:2409.08290v1 (2024), abstract",
 )
@@ -102,7 +102,7 @@ YAN_V2 = Threshold(
     steps=(5, 10),
     condition="typical neuromorphic hardware, T 5 to 10, against a quantised twin",
     evidence="primary",
-    source="Yan, Bai, Tang and Wong, arXiv:2409.08290v2 and v3 (2025), abstract",
+    source="Yan et al., arXiv:2409.08290v2 and v3 (2025), abstract",
 )
 YAN_V4 = Threshold(
     name="Yan et al. v4 2026",
@@ -110,7 +110,8 @@ YAN_V4 = Threshold(
     high=0.057,
     unit="rate",
     steps=(5, 5),
-    condition="typical neuromorphic hardware, T 5, against a quantised twin",
+    condition="typical neuromorphic hardware, T 5, against a quantised twin; as others quote it, "
+    "4-bit weights and a fan-in of 4096",
     evidence="primary",
     source="Yan, Bai, Tang and Wong, arXiv:2409.08290v4 (2026), abstract",
 )
