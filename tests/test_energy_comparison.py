@@ -9,7 +9,10 @@ import pytest
 from cusnn.energy import Measured, OpCounts, Workload, compare, device, devices, estimate, records
 
 PICO = 1e-12
-exact = lambda value: pytest.approx(value, rel=1e-13)  # noqa: E731
+
+
+def exact(value):
+    return pytest.approx(value, rel=1e-13)
 
 
 def network(neurons=10, synapses=100, steps=10, model_time_ms=10.0, **counts):
@@ -196,6 +199,7 @@ class TestPictures:
         assert "not known" in texts
         # The whisker of ODIN's published values.
         assert list(ax.lines[0].get_xdata()) == pytest.approx([8.43e-12, 54e-12])
+        assert list(ax.lines[2].get_xdata()) == pytest.approx([1e-6 / 1200, 3e-6 / 1200])
 
     def test_it_draws_into_the_axes_it_is_given(self):
         from matplotlib.figure import Figure

@@ -13,7 +13,10 @@ from cusnn.energy import (
 )
 
 PICO = 1e-12
-exact = lambda value: pytest.approx(value, rel=1e-13)  # noqa: E731
+
+
+def exact(value):
+    return pytest.approx(value, rel=1e-13)
 
 
 @pytest.fixture
