@@ -41,6 +41,7 @@ from cusnn.network import (
     SpikeTimes,
 )
 from cusnn.neurons import LIF, CubaLIF, Relay
+from cusnn.ops import network_rings
 from cusnn.ops.matmul import CSR
 from cusnn.ops.spikes import spike_pack
 from cusnn.simulation import Result, Simulation
@@ -180,10 +181,11 @@ def test_refused_workloads(changes, error, message):
 
 @pytest.fixture
 def ran(backend, monkeypatch):
-    """Name of each backend in turn; blocks of the emulated one are small."""
+    """Name of each backend in turn; blocks and tiles of the emulated one are small."""
     if backend.id == "emulated":
         use_emulator(monkeypatch)
         monkeypatch.setattr(cuda_network, "ADVANCE_BLOCK", 32)
+        monkeypatch.setattr(network_rings, "FEWEST_NEURONS", 16)
     return backend.name
 
 
@@ -260,7 +262,7 @@ def poisson_by_hand(network, first, last):
 def test_counts_of_a_run_are_those_made_by_hand(ran, seed):
     """Of two stretches, spikes in flight from one to the other, and of both together."""
     network = random_network(seed)
-    simulation = Simulation(network, backend=ran, threads=2 if ran == "numba" else 1)
+    simulation = Simulation(network, backend=ran, threads=None if ran == "cuda" else 2)
     runs = [simulation.run(1.3), simulation.run(1.5)]
     whole = simulation.result()
     spikes = list(zip(whole.steps.tolist(), whole.neurons.tolist(), strict=True))
@@ -300,7 +302,7 @@ def test_hops_are_those_made_by_hand(ran):
     network = random_network(3)
     rng = np.random.default_rng(3)
     cores = rng.integers(0, 4, (network.size, 2))
-    simulation = Simulation(network, backend=ran, threads=1)
+    simulation = Simulation(network, backend=ran, threads=None if ran == "cuda" else 2)
     result = simulation.run(2.0)
     found = count_run(result, simulation, placement=Placement(cores))
     onto = {(s, tuple(cores[t].tolist())) for s, t, _, _ in synapses_by_hand(network)}
