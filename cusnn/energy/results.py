@@ -19,7 +19,8 @@ class EnergyEstimate:
     Attributes:
         workload, device, title, kind: names, and the kind of the device.
         scope: what the prices hold, as of ``DeviceProfile.scope``.
-        evidence: the weakest of everything that was used; "none" where nothing is published.
+        evidence: the weakest of what the total rests on; "none" where nothing is published. The
+            ends of the range may rest on weaker figures.
         breakdown: J by term.
         partial_low_j, partial_high_j: range of ``partial_j`` over the values that are published.
         unpriced: what was counted, and the device has no price for.
