@@ -516,6 +516,13 @@ def test_refused_arrays():
         count_product([1], weights)
     with pytest.raises(ValueError, match="have other steps or samples"):
         count_layer(spikes, weights, np.zeros((2, 2, 5), np.uint8), LIF())
+    fired, own = np.zeros((2, 3, 5), np.uint8), np.zeros((5, 5), np.float32)
+    with pytest.raises(ValueError, match=r"recurrent must be \[5, 5\], got \[4, 5\]"):
+        count_layer(spikes, weights, fired, LIF(), recurrent=weights)
+    with pytest.raises(ValueError, match=r"before must be of the shape of a step, \[3, 5\], got"):
+        count_layer(spikes, weights, fired, LIF(), recurrent=own, before=fired)
+    with pytest.raises(TypeError, match="fired must be spikes, uint8, or uint32 as bits, got"):
+        count_layer(spikes, weights, fired.astype(np.float32), LIF(), recurrent=own)
     with pytest.raises(ValueError, match="bits need size"):
         count_neurons(spikes.astype(np.uint32), LIF())
     with pytest.raises(
@@ -717,6 +724,8 @@ def test_metrics_of_models_and_of_what_was_not_counted():
         "Effective_ACs": 0.0,
         "Dense": None,
     }
+    with pytest.raises(TypeError, match="spikes as bits must be unpacked"):
+        metrics.activation_sparsity([spike_pack(fired, backend="numpy")])
     with pytest.raises(ValueError, match="weights must hold one number or more"):
         metrics.connection_sparsity([])
     with pytest.raises(ValueError, match=r"membranes must be \[T, B, N\]"):

@@ -105,7 +105,16 @@ def count_layer(
         found += OpCounts(dense=0, input_spikes=int(fired.sum()))
     if recurrent is None:
         return found
-    _check_arrays(owner, recurrent, spikes=spikes, before=before)
+    _check_arrays(owner, recurrent, before=before, fired=spikes)
+    if recurrent.shape != (size, size):
+        raise ValueError(
+            f"{owner}: recurrent must be [{size}, {size}], got {list(recurrent.shape)}"
+        )
+    if before is not None and before.shape != spikes.shape[1:]:
+        raise ValueError(
+            f"{owner}: before must be of the shape of a step, {list(spikes.shape[1:])}, got "
+            f"{list(before.shape)}"
+        )
     sent, _ = _fired(owner, spikes[:-1], size)
     if before is not None:
         sent = sent + _fired(owner, before, size)[0]
@@ -158,10 +167,6 @@ def count_plasticity(spikes_pre, spikes_post, weights) -> OpCounts:
 def _product(fired, rows: int, weights, *, values: bool, binary: bool) -> OpCounts:
     """Counts of a product whose inputs fired so often, each, in so many rows."""
     nonzero, stored = _weights_by_input(weights)
-    if fired.shape != nonzero.shape:
-        raise ValueError(
-            f"count: weights of {nonzero.size} inputs do not fit spikes of {fired.size}"
-        )
     effective = int((fired * nonzero).sum())
     entry = _item_bytes(weights)
     if isinstance(weights, CSR):
@@ -191,7 +196,7 @@ def _weights_by_input(weights):
     if isinstance(weights, CSR):
         xp = _library(weights.weights)
         before = xp.zeros(weights.weights.size + 1, "int64")
-        xp.cumsum(weights.weights != 0, out=before[1:])
+        xp.cumsum((weights.weights != 0).astype("int64"), out=before[1:])
         starts = weights.indptr
         return before[starts[1:]] - before[starts[:-1]], starts[1:] - starts[:-1]
     xp = _library(weights)
@@ -244,12 +249,13 @@ def _check_arrays(owner: str, weights, **arrays) -> None:
             f"{owner}: weights must be numbers [N, M], got {stored.dtype} {list(weights.shape)}"
         )
     for name, array in arrays.items():
-        values = name in ("inputs", "spikes") and array.dtype.kind == "f"
-        if array is not None and not values and array.dtype not in (np.uint8, np.uint32):
+        allowed = ("inputs", "spikes")
+        if array is None or (name in allowed and array.dtype.kind == "f"):
+            continue
+        if array.dtype not in (np.uint8, np.uint32):
             raise TypeError(
                 f"{owner}: {name} must be spikes, uint8, or uint32 as bits"
-                f"{', or floating point' if name in ('inputs', 'spikes') else ''}, "
-                f"got {array.dtype}"
+                f"{', or floating point' if name in allowed else ''}, got {array.dtype}"
             )
 
 

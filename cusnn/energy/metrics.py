@@ -56,14 +56,20 @@ def activation_sparsity(activations: Iterable) -> float:
 
     Returns:
         0 to 1; 0 where there are no outputs.
+
+    Raises:
+        TypeError: spikes as bits, whose number of outputs is not known.
     """
     zeros = total = 0
     for one in activations:
         array = one if hasattr(one, "dtype") else one.spikes
-        if array is not None:
-            dispatch.array_library(array)
-            zeros += int((array == 0).sum())
-            total += array.size
+        if array is None:
+            continue
+        dispatch.array_library(array)
+        if array.dtype == "uint32":
+            raise TypeError("activation_sparsity: spikes as bits must be unpacked: spike_unpack")
+        zeros += int((array == 0).sum())
+        total += array.size
     return zeros / total if total else 0.0
 
 
