@@ -1,4 +1,4 @@
-"""What the front doors of layers check of their neurons, sizes and numbers."""
+"""What the front doors of neurons and layers check of models, sizes and numbers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import numpy as np
 from cusnn import contract
 from cusnn.conventions.convention import Convention
 from cusnn.neurons import Relay
-from cusnn.ops.neuron import DIFFERENTIABLE, INTERVAL
 from cusnn.surrogates import FastSigmoid, Surrogate
 
+# Steps between checkpoints at the most, and by default.
+INTERVAL = 16
+DIFFERENTIABLE = ("LIF", "CubaLIF", "ALIF")
 COUNTED = {"T": "step", "B": "sample", "N": "neuron", "M": "neuron"}
 
 
@@ -40,7 +42,7 @@ def check_sizes(op: contract.Op, neuron, letter: str, interval: int | None, **ar
     first = next(array for array in arrays.values() if array is not None)
     sizes = {"S": len(neuron.state), "C": len(neuron.coefficient_names)}
     if interval is not None:
-        _check_interval(op.name, interval)
+        check_interval(op.name, interval)
         if len(getattr(first, "shape", ())) == 3:
             sizes["Q"] = -(-first.shape[0] // interval)
     sizes = contract.check(op, sizes, **arrays)
@@ -48,17 +50,24 @@ def check_sizes(op: contract.Op, neuron, letter: str, interval: int | None, **ar
         if sizes.get(axis) == 0:
             raise ValueError(f"{op.name}: there must be at least one {what}, got {axis}=0")
     sizes["W"] = -(-sizes[letter] // 32)
-    if neuron.size not in (None, sizes[letter]):
-        raise ValueError(
-            f"{op.name}: the neuron has parameters for {neuron.size} neurons, "
-            f"but there are {letter}={sizes[letter]}"
-        )
+    check_parameters(op.name, neuron, f"there are {letter}={sizes[letter]}", sizes[letter])
     return sizes
 
 
-def _check_interval(op: str, interval) -> None:
-    whole = isinstance(interval, (int, np.integer)) and not isinstance(interval, bool)
-    if not whole or not 1 <= interval <= INTERVAL:
+def check_parameters(op: str, neuron, there: str, n: int) -> None:
+    """ValueError for a neuron with parameters for another number of neurons than ``n``."""
+    if neuron.size not in (None, n):
+        raise ValueError(f"{op}: the neuron has parameters for {neuron.size} neurons, but {there}")
+
+
+def whole(value) -> bool:
+    """Whether it is an integer, of Python or of NumPy."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def check_interval(op: str, interval) -> None:
+    """ValueError for steps between checkpoints that are out of range."""
+    if not whole(interval) or not 1 <= interval <= INTERVAL:
         raise ValueError(f"{op}: interval must be 1 to {INTERVAL}, got {interval!r}")
 
 

@@ -6,12 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cusnn import contract, conventions, dispatch
-from cusnn.neurons import MODELS
-from cusnn.surrogates import FastSigmoid, Surrogate
+from cusnn import contract, dispatch
+from cusnn.ops import checks
+from cusnn.ops.checks import INTERVAL
+from cusnn.ops.neuron_checks import (
+    check_final,
+    check_neuron,
+    check_reals,
+    every_step,
+    sizes_and_coefficients,
+    surrogate_of,
+)
 
-INTERVAL = 16
-DIFFERENTIABLE = ("LIF", "CubaLIF", "ALIF")
 SPIKES = contract.OPS["neuron_forward"].arg("spikes")
 
 
@@ -65,7 +71,7 @@ def initial_state(neuron, shape: tuple[int, int], xp=np):
         ValueError: a negative size, or one that is not that of the neuron's parameters.
         MemoryError: no room for so many.
     """
-    _check_neuron("initial_state", neuron)
+    check_neuron("initial_state", neuron)
     batch, n = _two_sizes(shape)
     if neuron.size not in (None, n):
         raise ValueError(f"initial_state: the neuron has parameters for {neuron.size}, not {n}")
@@ -134,21 +140,20 @@ def neuron_forward(
     if spikes_dtype not in SPIKES.dtypes:
         allowed = " or ".join(map(repr, SPIKES.dtypes))
         raise ValueError(f"{op.name}: spikes_dtype must be {allowed}, got {spikes_dtype!r}")
-    if out is not None and not isinstance(out, NeuronForward):
-        raise TypeError(f"{op.name}: out must be a NeuronForward, got {type(out).__name__}")
-    arriving, steps = _every_step(op.name, current, steps)
-    sizes, coefficients = _sizes_and_coefficients(
+    own = checks.check_out(op.name, out, NeuronForward)
+    arriving, steps = every_step(op.name, current, steps)
+    sizes, coefficients = sizes_and_coefficients(
         op, neuron, dt, interval, steps, current=arriving, state=state
     )
-    brought = {} if out is None else {f"out.{k}": v for k, v in out._asdict().items()}
+    brought = {f"out.{key}": array for key, array in own.items()}
     name, xp = dispatch.choose(
         op.name, {"current": current, "state": state, **brought}, backend, sizes
     )
     halves = spikes_dtype if spikes_dtype in contract.HALVES else None
-    _check_reals(op.name, name, neuron, arriving, spikes_dtype=halves)
+    check_reals(op.name, name, neuron, arriving, spikes_dtype=halves)
     wanted = {"spikes": spikes, "packed": packed, "checkpoints": checkpoints}
     skip = tuple(output for output, want in wanted.items() if not want)
-    given = {} if out is None else {k: v for k, v in out._asdict().items() if k not in skip}
+    given = {key: array for key, array in own.items() if key not in skip}
     dtypes = {"spikes": arriving.dtype if halves else spikes_dtype}
     outputs = contract.allocate(op, xp, sizes, skip, dtypes=dtypes, **given)
     if spikes and outputs["spikes"].dtype.name != spikes_dtype:
@@ -159,7 +164,7 @@ def neuron_forward(
     contract.check_memory(op, current=arriving, state=state, **outputs)
     if xp is np:
         in_place = np.may_share_memory(outputs["final_state"], state)
-        _check_finite(op.name, state=state, current=current if in_place else None)
+        checks.check_finite(op.name, state=state, current=current if in_place else None)
     dispatch.function(name, op)(
         current=arriving,
         state=state,
@@ -169,7 +174,7 @@ def neuron_forward(
         steps=steps,
     )
     if xp is np:
-        _check_final(op.name, current, outputs["final_state"])
+        check_final(op.name, current, outputs["final_state"])
     return NeuronForward(**outputs)
 
 
@@ -260,98 +265,64 @@ def neuron_backward(
     checkpoints: Chen et al. (2016), arXiv:1604.06174.
     """
     op = contract.OPS["neuron_backward"]
-    _check_neuron(op.name, neuron)
-    if not neuron.differentiable:
-        raise ValueError(
-            f"{op.name}: gradients are known for LIF, CubaLIF (tau_syn_inh=None) and ALIF, "
-            f"got {neuron!r}"
-        )
-    surrogate = neuron.surrogate if surrogate is None else surrogate
-    surrogate = FastSigmoid() if surrogate is None else surrogate
-    if not isinstance(surrogate, Surrogate):
-        raise TypeError(f"{op.name}: surrogate must be one of cusnn.surrogates, got {surrogate!r}")
+    of_surrogate = surrogate_of(op.name, neuron, surrogate)
     static = len(getattr(current, "shape", ())) == 2
     steps = getattr(grad_spikes, "shape", (None,))[0] if static else None
-    arriving, steps = _every_step(op.name, current, steps)
+    arriving, steps = every_step(op.name, current, steps)
     inputs = {
         "current": arriving,
         "checkpoints": checkpoints,
         "grad_spikes": grad_spikes,
         "grad_final_state": grad_final_state,
     }
-    sizes, values = _sizes_and_coefficients(op, neuron, dt, interval, steps, **inputs)
+    sizes, values = sizes_and_coefficients(op, neuron, dt, interval, steps, **inputs)
     brought = {"out_grad_current": out_grad_current, "out_grad_state": out_grad_state}
     name, xp = dispatch.choose(op.name, {**inputs, **brought}, backend, sizes)
-    if static and out_grad_current is not None:
-        _check_static(op.name, out_grad_current)
-        out_grad_current = out_grad_current[None]
+    given = {
+        "grad_current": _with_time(op.name, out_grad_current, static),
+        "grad_state": out_grad_state,
+    }
     skip = () if coefficients else ("grad_coefficients",)
-    given = {"grad_current": out_grad_current, "grad_state": out_grad_state}
     dtypes = {"grad_current": arriving.dtype}
     outputs = contract.allocate(op, xp, sizes, skip, dtypes=dtypes, **given)
     others = {"grad_spikes": grad_spikes, "out_grad_current": outputs["grad_current"]}
     others = {key: array.dtype.name for key, array in others.items()}
-    _check_reals(op.name, name, neuron, arriving, **others)
+    check_reals(op.name, name, neuron, arriving, **others)
     contract.check_memory(op, **inputs, **outputs)
     dispatch.function(name, op)(
         **inputs,
         **outputs,
         coefficients=values,
         interval=int(interval),
-        surrogate=surrogate.coefficients(),
+        surrogate=of_surrogate,
         detach_reset=bool(detach_reset or neuron.detach_reset),
     )
-    # A gradient of the voltage that is not finite stays so to the first step.
-    if xp is np and not _all_finite(outputs["grad_state"]):
-        if out_grad_current is not None and np.may_share_memory(out_grad_current, grad_spikes):
-            inputs.pop("grad_spikes")
-        _check_finite(op.name, **{**inputs, "current": current})
+    if xp is np:
+        _check_back(op.name, {**inputs, "current": current}, outputs)
     to_current = outputs["grad_current"]
     return NeuronGradients(
         to_current[0] if static else to_current,
         outputs["grad_state"],
-        _by_name(neuron, outputs["grad_coefficients"]),
+        checks.by_name(neuron, outputs["grad_coefficients"]),
     )
 
 
-def _every_step(op: str, current, steps):
-    """The input [A, B, N], A = T or 1, and the number of steps T."""
-    shape = getattr(current, "shape", None)
-    if shape is None or len(shape) == 3:
-        if steps is not None and (shape is None or steps != shape[0]):
-            raise ValueError(f"{op}: steps is for a static current [B, N], got {steps!r} beside T")
-        return current, None if shape is None else int(shape[0])
-    if len(shape) != 2:
-        raise ValueError(
-            f"{op}: current must be [T, B, N], or [B, N] with steps, got {list(shape)}"
-        )
-    whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool)
-    if not whole or steps < 0:
-        raise ValueError(
-            f"{op}: a static current [B, N] needs steps, a number of steps T, got {steps!r}"
-        )
-    return current[None], int(steps)
-
-
-def _check_reals(op: str, backend: str, neuron, current, **others) -> None:
-    """Numbers of 16 bits are CUDA's; `others` are names of dtypes that must be the input's."""
-    dtype = current.dtype.name
-    for name, other in others.items():
-        if other not in (None, dtype):
-            raise TypeError(f"{op}: {name} is {other}, but current is {dtype}; make them the same")
-    if dtype not in contract.HALVES:
-        return
-    convert = "convert it with .astype('float32')"
-    if backend != "cuda":
-        raise TypeError(f"{op}: current is {dtype}, which needs the backend 'cuda'; {convert}")
-    if neuron.model not in DIFFERENTIABLE:
-        models = ", ".join(DIFFERENTIABLE)
-        raise TypeError(f"{op}: current is {dtype}, which is for {models}; {convert}")
-
-
-def _check_static(op: str, array) -> None:
-    if len(getattr(array, "shape", ())) != 2:
+def _with_time(op: str, out_grad_current, static: bool):
+    """Where to write the gradient of the input, as [A, B, N]."""
+    if out_grad_current is None or not static:
+        return out_grad_current
+    if len(getattr(out_grad_current, "shape", ())) != 2:
         raise ValueError(f"{op}: out_grad_current must be [B, N] as the static current is")
+    return out_grad_current[None]
+
+
+def _check_back(op: str, inputs: dict, outputs: dict) -> None:
+    """A gradient of the voltage that is not finite stays so to the first step."""
+    if checks.all_finite(outputs["grad_state"]):
+        return
+    if np.may_share_memory(outputs["grad_current"], inputs["grad_spikes"]):
+        inputs = {key: array for key, array in inputs.items() if key != "grad_spikes"}
+    checks.check_finite(op, **inputs)
 
 
 def _two_sizes(shape) -> tuple[int, int]:
@@ -361,57 +332,3 @@ def _two_sizes(shape) -> tuple[int, int]:
     if min(shape) < 0:
         raise ValueError(f"initial_state: shape must not be negative, got {shape!r}")
     return int(shape[0]), int(shape[1])
-
-
-def _sizes_and_coefficients(op, neuron, dt, interval, steps, **arrays):
-    _check_neuron(op.name, neuron)
-    whole = isinstance(interval, (int, np.integer)) and not isinstance(interval, bool)
-    if not whole or not 1 <= interval <= INTERVAL:
-        raise ValueError(f"{op.name}: interval must be 1 to {INTERVAL}, got {interval!r}")
-    sizes = {"S": len(neuron.state), "C": len(neuron.coefficient_names)}
-    if steps is not None:
-        sizes.update(T=steps, Q=-(-steps // interval))
-    sizes = contract.check(op, sizes, **arrays)
-    sizes["W"] = -(-sizes["N"] // 32)
-    if neuron.size not in (None, sizes["N"]):
-        raise ValueError(
-            f"{op.name}: the neuron has parameters for {neuron.size} neurons, "
-            f"but current has N={sizes['N']}"
-        )
-    return sizes, neuron.coefficients(dt)
-
-
-def _check_neuron(op: str, neuron) -> None:
-    if type(neuron) not in (*MODELS.values(), *conventions.MODELS):
-        raise TypeError(
-            f"{op}: neuron must be one of {', '.join(MODELS)} or of cusnn.conventions, "
-            f"got {neuron!r}"
-        )
-
-
-def _check_final(op: str, current, final_state) -> None:
-    """A voltage that is not finite stays so, hence the final state tells of any bad input."""
-    if not _all_finite(final_state):
-        _check_finite(op, current=current)
-        raise ValueError(f"{op}: the state overflowed float32: scale the input down")
-
-
-def _all_finite(*arrays) -> bool:
-    return all(np.isfinite(array).all() for array in arrays)
-
-
-def _check_finite(op: str, **arrays) -> None:
-    for name, array in arrays.items():
-        if array is None or _all_finite(array):
-            continue
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{op}: {name} must be finite, got {array[where]} at {list(where)}")
-
-
-def _by_name(neuron, gradients):
-    if gradients is None:
-        return None
-    per_coefficient = gradients.sum(axis=1)
-    if neuron.size is None:
-        per_coefficient = per_coefficient.sum(axis=1)
-    return dict(zip(neuron.coefficient_names, per_coefficient, strict=True))

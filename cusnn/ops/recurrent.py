@@ -8,7 +8,7 @@ import numpy as np
 
 from cusnn import contract, dispatch
 from cusnn.ops import checks
-from cusnn.ops.neuron import INTERVAL
+from cusnn.ops.checks import INTERVAL
 
 
 class RecurrentForward(NamedTuple):

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from cusnn import neurons
-from cusnn.ops.neuron import INTERVAL
+from cusnn.ops.checks import INTERVAL
 from cusnn.surrogates import Surrogate
 from cusnn.torch.arrays import STATE_DTYPE, Layout, check_tensor, layout_of
 from cusnn.torch.autograd import Settings, outside_graphs
