@@ -465,6 +465,19 @@ def test_bits_do_not_depend_on_threads_or_memory(monkeypatch, threads):
         numba.set_num_threads(before)
 
 
+def test_more_steps_and_samples_than_go_together(backend):
+    """The kernels list 512 of them at a time."""
+    shape = (60, 20, 9, 3)
+    spikes, weights, bias = make(shape, 0.5)
+    grads = make_gradients(shape, 2)
+    given = (spikes, weights, LIF(tau_mem=3.0), *grads, bias)
+    expected = back(None, *given, method="event")
+    found = back(backend, *given, method="event")
+    assert same_bits(found.state, expected.state)
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.bias, expected.bias, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("method", ["event", "dense"])
 def test_emulated_parts_of_the_way_back_are_joined(monkeypatch, method):
     """Where the GPU's workspace takes a few steps only, each part goes on where the last ended."""
