@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 
 import numpy as np
 import pytest
@@ -234,6 +235,23 @@ def test_ctrl_c_leaves_a_checkpoint(stops, whole, tmp_path):
     again = Simulation.load(path, backend="numpy", threads=3)
     again.run(STRETCH - again.step * 0.1)
     same(again.result(), whole)
+
+
+def test_no_file_takes_the_place_of_a_pipe_or_device(tmp_path):
+    """Which renaming would do, and leave a machine without its /dev/full, say."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    simulation = Simulation(busy(), backend="numpy", threads=1)
+    for write in (
+        lambda: simulation.run(1.0, checkpoint=pipe),
+        lambda: simulation.save(pipe),
+        lambda: simulation.network.save(pipe),
+    ):
+        with pytest.raises(OSError, match=r"pipe'? is a device or a pipe"):
+            write()
+    assert simulation.step == 0
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 @pytest.mark.parametrize(

@@ -480,6 +480,7 @@ def test_brunel_refuses(tmp_path, arguments, text):
         (("--format", "sonata", "--record", "v:E:1"), "--record needs --format npz"),
         (("--checkpoint", "/no/such/folder/file"), "file: there is no such folder"),
         (("--checkpoint", "/"), "--checkpoint / is a folder; name a file in it"),
+        (("--checkpoint", "/proc/c.npz"), "--checkpoint /proc/c.npz cannot be written: "),
         (("--resume", "/no/such/file"), "--resume /no/such/file: there is no such file"),
     ],
 )

@@ -91,10 +91,10 @@ def check(settings: Settings, network) -> None:
     if settings.form == "sonata":
         _check_sonata(settings)
     records(settings, network)
-    if settings.checkpoint is not None and not settings.checkpoint.absolute().parent.is_dir():
-        raise ValueError(f"--checkpoint {settings.checkpoint}: there is no such folder")
-    if settings.checkpoint is not None and settings.checkpoint.is_dir():
-        raise ValueError(f"--checkpoint {settings.checkpoint} is a folder; name a file in it")
+    if settings.checkpoint is not None:
+        from cusnn.simulation.checkpoint import check_writable
+
+        check_writable(f"--checkpoint {settings.checkpoint}", settings.checkpoint)
     if settings.resume is not None:
         _check_resume(settings.resume, network)
 

@@ -84,12 +84,23 @@ def save(network, path) -> None:
     header = _header(encoded(network, arrays))
     members = {f"array_{number}": array for number, array in enumerate(arrays)}
     path = os.fspath(path)
+    check_replaceable(f"Network.save: {path}", path)
     try:
         _write(path, header=header, digest=digest(network), **members)
     except OSError as error:
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, path) from error
+
+
+def check_replaceable(owner: str, path) -> None:
+    """A file that is written beside and renamed takes the place of whatever is no folder.
+
+    Raises:
+        OSError: a device or a pipe.
+    """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise OSError(f"{owner} is a device or a pipe, which no file may replace; name a file")
 
 
 def _write(path: str, **members) -> None:

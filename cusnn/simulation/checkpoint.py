@@ -123,15 +123,16 @@ def description(network: Network) -> np.ndarray | None:
         return np.frombuffer(path.read_bytes(), np.uint8)
 
 
-def check_writable(path) -> None:
+def check_writable(owner: str, path) -> None:
     """Error before a long run where a checkpoint cannot be written after it.
 
     Raises:
-        OSError: a folder, a file in no folder, or in one that nothing can be written to.
+        OSError: a folder, a device, a file in no folder, or in one that nothing can be written to.
     """
-    owner, target = f"run: checkpoint={os.fspath(path)!r}", Path(path)
+    target = Path(path)
     if os.path.isdir(target):
         raise IsADirectoryError(f"{owner} is a folder; name a file in it")
+    files.check_replaceable(owner, target)
     if not target.absolute().parent.is_dir():
         raise FileNotFoundError(f"{owner}: there is no such folder")
     part = _part(path)
@@ -171,6 +172,7 @@ def write_checkpoint(path, checkpoint: Checkpoint) -> None:
     if checkpoint.description is not None:
         arrays["description"] = checkpoint.description
     path = os.fspath(path)
+    files.check_replaceable(f"Simulation.save: {path}", path)
     part = _part(path)
     try:
         with open(part, "xb") as file:

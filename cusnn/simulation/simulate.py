@@ -6,6 +6,7 @@ import bisect
 import dataclasses
 import functools
 import math
+import os
 import time
 from dataclasses import dataclass
 
@@ -351,7 +352,7 @@ class Simulation:
         if every is not None and checkpoint is None:
             raise TypeError("run: checkpoint_every needs checkpoint=, the path of the file")
         if checkpoint is not None:
-            check_writable(checkpoint)
+            check_writable(f"run: checkpoint={os.fspath(checkpoint)!r}", checkpoint)
         if every is None:
             return max(steps, 1)
         between = self._steps("checkpoint_every", every)
