@@ -399,6 +399,7 @@ def test_exchange_reaches_the_simulation(monkeypatch, tmp_path):
     words = ("--scale", "0.01", "--backend", "cuda", "--exchange", "Barrier")
     result = call("run", "microcircuit", *words, "--out", tmp_path)
     assert refused(result) == "error: cuda None barrier"
+    assert "backend cuda\n" in result.output
 
 
 @pytest.mark.parametrize(

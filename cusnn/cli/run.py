@@ -251,7 +251,7 @@ def announce(console: Console, published: Published, settings: Settings) -> None
     from cusnn.simulation import default_threads, memory_estimate
 
     network, backend = published.network, settings.backend
-    n_threads = settings.threads or default_threads(network)
+    n_threads = 0 if backend == "cuda" else settings.threads or default_threads(network)
     memory = memory_estimate(network, backend=backend, threads=settings.threads)
     console.print(
         f"[bold]{published.title} {published.size}: "
@@ -262,8 +262,8 @@ def announce(console: Console, published: Published, settings: Settings) -> None
     console.print(
         f"{published.about}, dt {settings.dt:g} ms, seed {settings.seed}, "
         f"{settings.warmup:g} + {settings.time_ms:g} ms of model time, "
-        f"backend {backend}, "
-        f"{n_threads} thread{'s' if n_threads > 1 else ''}",
+        f"backend {backend}"
+        + (f", {n_threads} thread{'s' if n_threads > 1 else ''}" if n_threads else ""),
         soft_wrap=True,
     )
     if published.warning:
