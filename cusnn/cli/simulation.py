@@ -83,6 +83,8 @@ def simulate(console: Console, settings: Settings, simulation) -> Run:
 
             simulation.run(settings.warmup, progress=lambda done, _: show(done, 0.0))
             before = simulation.result()
+            if settings.energy:
+                progress.update(task, note="measuring idle power, where something counts it")
             with meter:
                 stretch = simulation.run(
                     settings.time_ms, progress=lambda done, _: show(done, settings.warmup)
