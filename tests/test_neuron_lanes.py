@@ -9,6 +9,7 @@ from conftest import skip, use_emulator
 
 import cusnn
 from cusnn import ALIF, LIF, CobaLIF, CubaLIF, contract, driver, surrogates
+from cusnn.backends.cuda import arguments
 from cusnn.backends.cuda import neuron as cuda
 
 PROBE = str(emulator.TESTS / "kernels_for_tests" / "reals_probe.cu")
@@ -218,8 +219,13 @@ def test_an_array_that_does_not_begin_at_16_bytes(monkeypatch):
 
 
 def test_blocks_are_small_where_warps_are_few():
-    assert [cuda._block(warps) for warps in (1, 511, 512, 10**6)] == [32, 32, 128, 128]
-    assert [cuda._block(10**6, 1024 * kb // 128) for kb in (48, 49, 96, 97)] == [128, 64, 64, 32]
+    assert [arguments.block_of(warps) for warps in (1, 511, 512, 10**6)] == [32, 32, 128, 128]
+    assert [arguments.block_of(10**6, 1024 * kb // 128) for kb in (48, 49, 96, 97)] == [
+        128,
+        64,
+        64,
+        32,
+    ]
 
 
 def test_shared_memory_of_every_way_back_fits(monkeypatch):
@@ -227,7 +233,7 @@ def test_shared_memory_of_every_way_back_fits(monkeypatch):
     for rows in {number for pair in cuda.KEPT.values() for number in pair}:
         each = (1 + rows) * 16 * cuda.LANES_BACK * 4
         for warps in (1, 10**6):
-            assert cuda._block(warps, each) * each <= cuda.MOST_SHARED
+            assert arguments.block_of(warps, each) * each <= arguments.MOST_SHARED
 
 
 def test_what_structs_keep_is_what_the_host_makes_room_for():

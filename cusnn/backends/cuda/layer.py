@@ -5,17 +5,15 @@ import sys
 import numpy as np
 
 from cusnn import driver
-from cusnn.backends.cuda.arguments import int32s
-from cusnn.backends.cuda.matmul import MOST_BLOCKS, spike_matmul_backward
-from cusnn.backends.cuda.neuron import (
-    KEPT,
-    SURROGATE,
-    SURROGATES,
-    _block,
-    _joined,
-    _numbers,
-    neuron_forward,
+from cusnn.backends.cuda.arguments import (
+    block_of,
+    coefficient_arguments,
+    int32s,
+    joined,
+    surrogate_struct,
 )
+from cusnn.backends.cuda.matmul import MOST_BLOCKS, spike_matmul_backward
+from cusnn.backends.cuda.neuron import KEPT, neuron_forward
 from cusnn.backends.cuda.spikes import spike_unpack
 
 MODELS = ("LIF", "CubaLIF", "ALIF")
@@ -65,12 +63,12 @@ def layer_forward(
     arrays += (spikes, packed, checkpoints, currents)
     args = (
         *arrays,
-        *_numbers(coefficients, weights),
+        *coefficient_arguments(coefficients, weights),
         *int32s(interval, steps, batch, n, v, m, -(-m // 32)),
-        np.int32(_joined(m, LANES, arrays[1:])),
+        np.int32(joined(m, LANES, arrays[1:])),
     )
     warps = batch * -(-m // COLUMNS)
-    block = _block(warps)
+    block = block_of(warps)
     kernel = f"layer_forward<{coefficients.model}>"
     driver.launch("layer_forward.cu", kernel, -(-32 * warps // block), block, args)
 
@@ -99,10 +97,9 @@ def layer_backward(
     n, m = weights.shape
     length = interval * max(1, WORKSPACE // (4 * interval * batch * m))
     workspace = array_library(weights).empty((min(length, steps), batch, m), np.float32)
-    numbers = (*surrogate.values, SURROGATES.index(surrogate.kind))
     settings = (
-        *_numbers(coefficients, weights),
-        np.array(numbers, SURROGATE)[()],
+        *coefficient_arguments(coefficients, weights),
+        surrogate_struct(surrogate),
         np.int32(detach_reset),
     )
     of_event = (grad_weights, grad_bias) if method == "event" else (None, grad_bias)
@@ -133,12 +130,12 @@ def _event_back(model, arrays, settings, interval, resume):
     words, weights = arrays[:2]
     grad_weights, grad_bias, _, _, grad_coefficients = arrays[7:12]
     (steps, batch, v), (n, m) = words.shape, weights.shape
-    sizes = (interval, steps, batch, n, v, m, _joined(m, LANES, arrays[1:]), resume)
+    sizes = (interval, steps, batch, n, v, m, joined(m, LANES, arrays[1:]), resume)
     args = (*arrays, *settings, np.array(sizes, SIZES)[()])
     tiles = -(-m // COLUMNS)
     rows = 1 + KEPT[model][grad_coefficients is not None]
     per_thread = LIST_BYTES + 4 * LANES * rows * interval
-    block = _block(batch * tiles, per_thread)
+    block = block_of(batch * tiles, per_thread)
     grid = -(-32 * batch * tiles // block)
     kernel = f"layer_backward<ToCurrents<{model}>>"
     driver.launch("layer_backward.cu", kernel, grid, block, args, shared=block * per_thread)

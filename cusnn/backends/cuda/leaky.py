@@ -3,7 +3,8 @@
 import numpy as np
 
 from cusnn import driver
-from cusnn.backends.cuda.neuron import LANES_BACK, _block, _joined, _numbers
+from cusnn.backends.cuda.arguments import block_of, coefficient_arguments, joined
+from cusnn.backends.cuda.neuron import LANES_BACK
 
 INSTANTIATIONS = {
     "leaky_forward.cu": ("leaky_forward",),
@@ -38,10 +39,10 @@ def _launch(kernel, arrays, shape, coefficients):
     like = next(array for array in arrays if array is not None)
     args = (
         *arrays,
-        *_numbers(coefficients, like),
+        *coefficient_arguments(coefficients, like),
         *(np.int32(steps), np.int64(plane), np.int32(n)),
-        np.int32(_joined(plane, LANES_BACK, arrays)),
+        np.int32(joined(plane, LANES_BACK, arrays)),
     )
     warps = -(-plane // (32 * LANES_BACK))
-    block = _block(warps)
+    block = block_of(warps)
     driver.launch(f"{kernel}.cu", kernel, -(-32 * warps // block), block, args)

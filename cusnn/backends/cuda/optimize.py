@@ -3,7 +3,8 @@
 import numpy as np
 
 from cusnn import driver
-from cusnn.backends.cuda.neuron import LANES_BACK, _block, _joined
+from cusnn.backends.cuda.arguments import block_of, joined
+from cusnn.backends.cuda.neuron import LANES_BACK
 
 INSTANTIATIONS = {"adam_step.cu": ("adam_step",), "sgd_step.cu": ("sgd_step",)}
 ADAM = (
@@ -27,6 +28,6 @@ def sgd_step(parameter, grad, velocity, coefficients):
 def _launch(kernel, arrays, struct):
     size = arrays[0].size
     warps = -(-size // (32 * LANES_BACK))
-    block = _block(warps)
-    args = (*arrays, struct, np.int64(size), np.int32(_joined(size, LANES_BACK, arrays)))
+    block = block_of(warps)
+    args = (*arrays, struct, np.int64(size), np.int32(joined(size, LANES_BACK, arrays)))
     driver.launch(f"{kernel}.cu", kernel, -(-32 * warps // block), block, args)

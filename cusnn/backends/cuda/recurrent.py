@@ -3,7 +3,12 @@
 import numpy as np
 
 from cusnn import driver
-from cusnn.backends.cuda.arguments import int32s
+from cusnn.backends.cuda.arguments import (
+    coefficient_arguments,
+    int32s,
+    joined,
+    surrogate_struct,
+)
 from cusnn.backends.cuda.layer import (
     COLUMNS,
     INPUTS,
@@ -13,7 +18,7 @@ from cusnn.backends.cuda.layer import (
     check_model,
 )
 from cusnn.backends.cuda.matmul import MOST_BLOCKS
-from cusnn.backends.cuda.neuron import KEPT, SURROGATE, SURROGATES, _joined, _numbers
+from cusnn.backends.cuda.neuron import KEPT
 
 INSTANTIATIONS = {
     "recurrent_forward.cu": tuple(f"recurrent_forward<{model}>" for model in MODELS),
@@ -44,9 +49,9 @@ def recurrent_forward(
     arrays += (spikes, packed, checkpoints)
     args = (
         *arrays,
-        *_numbers(coefficients, weights),
+        *coefficient_arguments(coefficients, weights),
         *int32s(interval, steps, n, -(-n // 32)),
-        np.int32(_joined(n, LANES, arrays)),
+        np.int32(joined(n, LANES, arrays)),
     )
     kernel = f"recurrent_forward<{coefficients.model}>"
     driver.launch("recurrent_forward.cu", kernel, batch, _threads(n), args)
@@ -79,12 +84,11 @@ def recurrent_backward(
         array_library(weights).empty((min(interval, steps), kept, batch, n), np.float32),
         weights.T.copy(),
     )
-    numbers = (*surrogate.values, SURROGATES.index(surrogate.kind))
-    sizes = (interval, steps, batch, n, -(-n // 32), _joined(n, LANES, arrays))
+    sizes = (interval, steps, batch, n, -(-n // 32), joined(n, LANES, arrays))
     args = (
         *arrays,
-        *_numbers(coefficients, weights),
-        np.array(numbers, SURROGATE)[()],
+        *coefficient_arguments(coefficients, weights),
+        surrogate_struct(surrogate),
         np.int32(detach_reset),
         np.array(sizes, SIZES)[()],
     )
