@@ -3,13 +3,15 @@
 import numpy as np
 from numba import njit, prange
 
+from cusnn.backends.numba_cpu.chosen_rows import inner
+
 CHUNK = 1024  # elements of a task
 MOST_IN_A_BYTE = 255
 BETWEEN_CHECKS = 32  # steps
 NEVER = np.int32(-1)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def add_spikes(row, sums):
     for k in range(sums.size):
         sums[k] += np.uint8(row[k] != 0)
@@ -23,17 +25,23 @@ def decode_count(spikes, counts):
     for chunk in prange(-(-elements // CHUNK)):
         first = chunk * CHUNK
         last = min(first + CHUNK, elements)
-        total = flat[first:last]
-        total[:] = 0
-        for start in range(0, steps, MOST_IN_A_BYTE):
-            sums = np.zeros(last - first, np.uint8)
-            for t in range(start, min(start + MOST_IN_A_BYTE, steps)):
-                add_spikes(rows[t, first:last], sums)
-            for k in range(sums.size):
-                total[k] += np.int32(sums[k])
+        _count(rows, first, last, flat[first:last])
 
 
-@njit(cache=True, nogil=True)
+@inner
+def _count(rows, first, last, total):
+    steps = rows.shape[0]
+    for k in range(total.size):
+        total[k] = 0
+    for start in range(0, steps, MOST_IN_A_BYTE):
+        sums = np.zeros(last - first, np.uint8)
+        for t in range(start, min(start + MOST_IN_A_BYTE, steps)):
+            add_spikes(rows[t, first:last], sums)
+        for k in range(sums.size):
+            total[k] += np.int32(sums[k])
+
+
+@inner
 def wait(row, seen, waited):
     """Mark who fired, and count the step for those who have not fired yet."""
     for k in range(seen.size):

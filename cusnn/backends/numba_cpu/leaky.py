@@ -3,6 +3,9 @@
 import numba
 import numpy as np
 
+from cusnn.backends.numba_cpu.chosen_rows import inner
+from cusnn.backends.numba_cpu.neuron_blocks import copy_back, copy_row
+
 BLOCK = 1024
 TINY = np.float32(1e-30)
 ZERO = np.float32(0)
@@ -47,20 +50,28 @@ def _rows(coefficients, n):
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def _forward(current, state, membrane, final_state, decay, gain, drive):
-    steps, batch, n = current.shape
+    _, batch, n = current.shape
     blocks = -(-n // BLOCK)
     for job in numba.prange(batch * blocks):
         b = job // blocks
         first = (job - b * blocks) * BLOCK
-        last = min(first + BLOCK, n)
-        v = state[0, b, first:last].copy()
-        for t in range(steps):
-            for j in range(last - first):
-                i = first + j
-                moved = decay[i] * v[j] + (gain[i] * current[t, b, i] + drive[i])
-                v[j] = ZERO if abs(moved) < TINY else moved
-                membrane[t, b, i] = v[j]
-        final_state[0, b, first:last] = v
+        block = (b, first, min(first + BLOCK, n))
+        _forward_block(current, state, membrane, final_state, decay, gain, drive, block)
+
+
+# Apart from the parallel loop, in which Numba would look for more of them and take seconds.
+@inner
+def _forward_block(current, state, membrane, final_state, decay, gain, drive, block):
+    b, first, last = block
+    v = np.empty(last - first, np.float32)
+    copy_row(state[0, b, first:last], v)
+    for t in range(current.shape[0]):
+        for j in range(last - first):
+            i = first + j
+            moved = decay[i] * v[j] + (gain[i] * current[t, b, i] + drive[i])
+            v[j] = ZERO if abs(moved) < TINY else moved
+            membrane[t, b, i] = v[j]
+    copy_row(v, final_state[0, b, first:last])
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
@@ -75,27 +86,55 @@ def _backward(
     decay,
     gain,
 ):
-    steps, batch, n = grad_membrane.shape
+    _, batch, n = grad_membrane.shape
     blocks = -(-n // BLOCK)
     for job in numba.prange(batch * blocks):
         b = job // blocks
         first = (job - b * blocks) * BLOCK
-        last = min(first + BLOCK, n)
-        grad_v = grad_state[0, b, first:last].copy()
-        sums = np.zeros((grad_coefficients.shape[0], last - first), np.float32)
-        for t in range(steps - 1, -1, -1):
-            if sums.shape[0] > 0:
-                before = membrane[t - 1] if t > 0 else state[0]
-                for j in range(last - first):
-                    total = grad_membrane[t, b, first + j] + grad_v[j]
-                    sums[0, j] += total * before[b, first + j]
-                    sums[1, j] += total * current[t, b, first + j]
-                    sums[2, j] += total
+        _backward_block(
+            current,
+            membrane,
+            state,
+            grad_membrane,
+            grad_current,
+            grad_state,
+            grad_coefficients,
+            decay,
+            gain,
+            (b, first, min(first + BLOCK, n)),
+        )
+
+
+@inner
+def _backward_block(
+    current,
+    membrane,
+    state,
+    grad_membrane,
+    grad_current,
+    grad_state,
+    grad_coefficients,
+    decay,
+    gain,
+    block,
+):
+    b, first, last = block
+    grad_v = np.empty(last - first, np.float32)
+    copy_row(grad_state[0, b, first:last], grad_v)
+    sums = np.zeros((grad_coefficients.shape[0], last - first), np.float32)
+    for t in range(grad_membrane.shape[0] - 1, -1, -1):
+        if sums.shape[0] > 0:
+            before = membrane[t - 1] if t > 0 else state[0]
             for j in range(last - first):
-                i = first + j
-                total = grad_membrane[t, b, i] + grad_v[j]
-                grad_current[t, b, i] = gain[i] * total
-                moved = decay[i] * total
-                grad_v[j] = ZERO if abs(moved) < TINY else moved
-        grad_state[0, b, first:last] = grad_v
-        grad_coefficients[:, b, first:last] = sums
+                total = grad_membrane[t, b, first + j] + grad_v[j]
+                sums[0, j] += total * before[b, first + j]
+                sums[1, j] += total * current[t, b, first + j]
+                sums[2, j] += total
+        for j in range(last - first):
+            i = first + j
+            total = grad_membrane[t, b, i] + grad_v[j]
+            grad_current[t, b, i] = gain[i] * total
+            moved = decay[i] * total
+            grad_v[j] = ZERO if abs(moved) < TINY else moved
+    copy_row(grad_v, grad_state[0, b, first:last])
+    copy_back(sums, block, grad_coefficients)

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from cusnn.backends.numba_cpu import conventions, neuron_adaptive, neuron_models, neuron_plain
+from cusnn.backends.numba_cpu.chosen_rows import inner
 from cusnn.backends.numba_cpu.neuron_blocks import block_length, copy, copy_back, copy_row, pack
 from cusnn.backends.numba_cpu.neuron_tables import at as _at
 from cusnn.backends.numba_cpu.neuron_tables import block_table as _block_table
@@ -43,6 +44,7 @@ def neuron_forward(
             np.float32(coefficients.refractory_steps),
             interval,
             steps,
+            block_length(batch * n),
         )
     elif _never_rest(coefficients, state[-1:]):
         table, keep, _ = _numbers(coefficients)
@@ -97,6 +99,7 @@ def neuron_backward(
             np.float32(coefficients.refractory_steps),
             interval,
             *way,
+            block_length(grad_state[0].size, neuron_adaptive.LONGEST),
         )
     else:
         numbers = _numbers(coefficients)
@@ -136,7 +139,7 @@ def _numbers(coefficients):
     return table, keep, np.float32(coefficients.refractory_steps)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _membrane(v, left, arriving, decay, drive, v_threshold, amount, keep, rest):
     """One step: v_pre, whether it spiked, and the voltage and counter after it."""
     v_pre = decay * v + (arriving + drive)
@@ -149,7 +152,7 @@ def _membrane(v, left, arriving, decay, drive, v_threshold, amount, keep, rest):
     return v_pre, spiked, after, left
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _lif_step(current, v, left, v_pre, spiked, table, keep, rest):
     """One step of LIF neurons, the state in place."""
     decay, _, gain, drive, v_threshold, amount = table
@@ -168,7 +171,7 @@ def _lif_step(current, v, left, v_pre, spiked, table, keep, rest):
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _cuba_step(current, v, i, left, v_pre, spiked, table, keep, rest):
     """One step of CubaLIF neurons, the state in place."""
     decay, decay_syn, gain, drive, v_threshold, amount = table
@@ -189,7 +192,7 @@ def _cuba_step(current, v, i, left, v_pre, spiked, table, keep, rest):
         i[j] = ZERO if abs(moved) < TINY else moved
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _step(current, state, v_pre, spiked, table, keep, rest):
     if state.shape[0] == 2:
         _lif_step(current, state[0], state[1], v_pre, spiked, table, keep, rest)
@@ -223,7 +226,7 @@ def _forward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _forward_block(
     current,
     state,
@@ -256,7 +259,7 @@ def _forward_block(
     copy_back(now, block, final_state)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _membrane_back(
     grad_v, v_pre, left, grad_spike, derivative, decay, v_threshold, amount, hard, detach
 ):
@@ -276,7 +279,7 @@ def _membrane_back(
     return before, moved, fire, reset
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _lif_back(grad_current, grad_v, given, parts, table, hard, detach):
     """One step back for LIF neurons, grad_v in place."""
     decay, _, gain, _, v_threshold, amount = table
@@ -298,7 +301,7 @@ def _lif_back(grad_current, grad_v, given, parts, table, hard, detach):
         grad_current[j] = _at(gain, j) * moved[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _cuba_back(grad_current, grad_v, grad_i, given, parts, table, hard, detach):
     """One step back for CubaLIF neurons, grad_v and grad_i in place."""
     decay, decay_syn, gain, _, v_threshold, amount = table
@@ -322,7 +325,7 @@ def _cuba_back(grad_current, grad_v, grad_i, given, parts, table, hard, detach):
         grad_i[j] = ZERO if abs(before) < TINY else before
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _add_terms(sums, parts, state, current, grad_current, reset_kind):
     """Add what one step gives to the gradients of the coefficients; state is that before it."""
     moved, fire, reset = parts[0], parts[1], parts[2]
@@ -382,7 +385,7 @@ def _backward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _backward_block(
     current,
     checkpoints,
@@ -457,13 +460,13 @@ def _backward_block(
     copy_back(sums, block, grad_coefficients)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _distance(v_pre, v_threshold, out):
     for j in range(out.size):
         out[j] = v_pre[j] - _at(v_threshold, j)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _step_back(grad_current, grad, v_pre, left, grad_spike, derivative, parts, table, hard, detach):
     given = (v_pre, left, grad_spike, derivative)
     if grad.shape[0] == 2:

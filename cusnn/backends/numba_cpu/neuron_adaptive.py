@@ -7,11 +7,13 @@ each neuron, as in ``neuron_models``.
 import numba
 import numpy as np
 
+from cusnn.backends.numba_cpu.chosen_rows import inner
 from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, copy_row
 from cusnn.backends.numba_cpu.neuron_steps import HARD, NONE, ONE, SOFT, ZERO, cut, step_alif
 from cusnn.backends.numba_cpu.surrogates import derivative_in_place
 
-BLOCK = 256
+# Of neurons: a segment keeps three states and a voltage of each, which stay in a core's cache.
+LONGEST = 1024
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
@@ -30,13 +32,14 @@ def backward(
     kind,
     surrogate,
     detach,
+    block,
 ):
     """``values`` [C, N or 1]; gradients of coefficients that are not wanted have no rows."""
     _, batch, n = grad_state.shape
-    blocks = -(-n // BLOCK)
+    blocks = -(-n // block)
     for job in numba.prange(batch * blocks):
         b = job // blocks
-        first = (job - b * blocks) * BLOCK
+        first = (job - b * blocks) * block
         _backward_block(
             current,
             checkpoints,
@@ -45,7 +48,7 @@ def backward(
             grad_current,
             grad_state,
             grad_coefficients,
-            (b, first, min(first + BLOCK, n)),
+            (b, first, min(first + block, n)),
             values,
             reset,
             rest,
@@ -56,7 +59,7 @@ def backward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _backward_block(
     current,
     checkpoints,
@@ -133,7 +136,7 @@ def _backward_block(
 # Rows are taken out of two-dimensional arrays before a loop, or LLVM makes no vectors of it.
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _step(current, before, after, v_pre, c, reset, rest):
     """One step of the neurons of a block, and the voltage before a reset."""
     v, a, left = before[0], before[1], before[2]
@@ -156,7 +159,7 @@ def _step(current, before, after, v_pre, c, reset, rest):
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _threshold(a, c, threshold, v_pre, distance):
     """The threshold of a step, and the voltage's distance to it."""
     jump, v_threshold = c[4], c[5]
@@ -165,7 +168,7 @@ def _threshold(a, c, threshold, v_pre, distance):
         distance[j] = v_pre[j] - threshold[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _parts(grad, v_pre, threshold, left, grad_spike, slope, c, parts, reset, detach):
     """Move grad_v over a step; the gradient of what was integrated, threshold and v_reset."""
     grad_v, grad_a = grad[0], grad[1]
@@ -195,7 +198,7 @@ def _parts(grad, v_pre, threshold, left, grad_spike, slope, c, parts, reset, det
         grad_v[j] = cut(to_v if resting else before)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _pass(grad_a, grad_current, parts, c):
     """Move grad_a over a step, and give the input its gradient."""
     moved, to_threshold = parts[0], parts[1]
@@ -205,7 +208,7 @@ def _pass(grad_a, grad_current, parts, c):
         grad_a[j] = cut(decay_a[j] * grad_a[j] + jump[j] * to_threshold[j])
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _add_terms(sums, parts, before, current, grad_a):
     """Add what one step gives to the gradients of the coefficients; grad_a is that behind it."""
     moved, to_threshold, to_reset = parts[0], parts[1], parts[2]
@@ -219,13 +222,13 @@ def _add_terms(sums, parts, before, current, grad_a):
     _add(sums[6], to_reset)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _add_products(total, one, other):
     for j in range(total.size):
         total[j] += one[j] * other[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _add(total, terms):
     for j in range(total.size):
         total[j] += terms[j]

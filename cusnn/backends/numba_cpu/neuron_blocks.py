@@ -7,6 +7,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from cusnn.backends.numba_cpu.chosen_rows import inner
+
 STREAMED = 16  # bytes that are written past the cache at once
 # Neurons of a block at most: longer rows are read from memory faster, but what a segment of steps
 # keeps of a block should fit in a core's cache.
@@ -16,13 +18,13 @@ SHORTEST = 256
 LARGE = 2**23
 
 
-def block_length(neurons: int) -> int:
+def block_length(neurons: int, longest: int = LONGEST) -> int:
     """Neurons of a block, a multiple of 32: some blocks for each thread."""
     share = -(-neurons // (4 * numba.get_num_threads()))
-    return min(max(-(-share // 32) * 32, SHORTEST), LONGEST)
+    return min(max(-(-share // 32) * 32, SHORTEST), longest)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def pack(spiked, words):
     n = spiked.size
     for word in range(-(-n // 32)):
@@ -32,13 +34,13 @@ def pack(spiked, words):
         words[word] = bits
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def copy_row(source, target):
     for j in range(target.size):
         target[j] = source[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def copy(rows, block, out):
     """Rows [S, B, N] of a block of neurons."""
     b, first, last = block
@@ -46,7 +48,7 @@ def copy(rows, block, out):
         copy_row(rows[s, b, first:last], out[s])
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def copy_back(rows, block, out):
     b, first, last = block
     for s in range(rows.shape[0]):
@@ -107,7 +109,7 @@ def fence(typing_context):
     return types.void(), generate
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def stream_row(source, target):
     """Copy numbers of one dtype past the cache: what is written is not fetched before."""
     lead = min(_until_aligned(target), target.size)

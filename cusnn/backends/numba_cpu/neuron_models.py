@@ -1,13 +1,13 @@
 """T steps of the models that have no way back, by the steps that networks take.
 
 As in ``neuron``, a thread takes a block of neurons through all steps. Each neuron has coefficients
-of its own here, copied where all are the same: blocks are short, so that they too stay in the
-thread's cache.
+of its own here, copied where all are the same: they too stay in the thread's cache.
 """
 
 import numba
 import numpy as np
 
+from cusnn.backends.numba_cpu.chosen_rows import inner
 from cusnn.backends.numba_cpu.neuron_blocks import copy, copy_back, copy_row, pack
 from cusnn.backends.numba_cpu.neuron_steps import (
     ZERO,
@@ -19,7 +19,6 @@ from cusnn.backends.numba_cpu.neuron_steps import (
 
 MODELS = ("CubaDualLIF", "CobaLIF", "ALIF", "Izhikevich")
 DUAL, COBA, ADAPTIVE, IZHIKEVICH = range(4)
-BLOCK = 256
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
@@ -36,13 +35,14 @@ def forward(
     rest,
     interval,
     steps,
+    block,
 ):
     """``values`` [C, N or 1]; outputs that are not wanted have no steps."""
     _, batch, n = current.shape
-    blocks = -(-n // BLOCK)
+    blocks = -(-n // block)
     for job in numba.prange(batch * blocks):
         b = job // blocks
-        first = (job - b * blocks) * BLOCK
+        first = (job - b * blocks) * block
         _forward_block(
             current,
             state,
@@ -50,7 +50,7 @@ def forward(
             spikes,
             packed,
             checkpoints,
-            (b, first, min(first + BLOCK, n)),
+            (b, first, min(first + block, n)),
             model,
             values,
             reset,
@@ -60,7 +60,7 @@ def forward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _forward_block(
     current,
     state,
@@ -96,7 +96,7 @@ def _forward_block(
     copy_back(now, block, final_state)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _step(model, current, state, spiked, c, reset, rest):
     if model == DUAL:
         _dual(current, state[0], state[1], state[2], state[3], spiked, c, reset, rest)
@@ -108,18 +108,18 @@ def _step(model, current, state, spiked, c, reset, rest):
         _izhikevich(current, state[0], state[1], state[2], spiked, c, reset, rest)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _positive(x):
     """The excitatory part of an input; what is no number is on both channels."""
     return ZERO if x < ZERO else x
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _negative(x):
     return ZERO if x > ZERO else x
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _dual(current, v, i_exc, i_inh, left, spiked, c, reset, rest):
     for j in range(current.size):
         own = c[0, j], c[1, j], c[2, j], c[3, j], c[4, j], c[5, j], c[6, j], c[7, j]
@@ -129,7 +129,7 @@ def _dual(current, v, i_exc, i_inh, left, spiked, c, reset, rest):
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _coba(current, v, g_exc, g_inh, left, spiked, c, reset, rest):
     for j in range(current.size):
         rates = c[0, j], c[1, j], c[2, j], c[3, j], c[4, j], c[5, j], c[6, j]
@@ -140,7 +140,7 @@ def _coba(current, v, g_exc, g_inh, left, spiked, c, reset, rest):
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _alif(current, v, a, left, spiked, c, reset, rest):
     for j in range(current.size):
         own = c[0, j], c[1, j], c[2, j], c[3, j], c[4, j], c[5, j], c[6, j]
@@ -149,7 +149,7 @@ def _alif(current, v, a, left, spiked, c, reset, rest):
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _izhikevich(current, v, u, left, spiked, c, reset, rest):
     for j in range(current.size):
         own = c[0, j], c[1, j], c[2, j], c[3, j], c[4, j], c[5, j], c[6, j], c[7, j]

@@ -10,6 +10,7 @@ surrogate and gradients of the input, which may lie where the gradients of the s
 import numba
 import numpy as np
 
+from cusnn.backends.numba_cpu.chosen_rows import inner
 from cusnn.backends.numba_cpu.neuron_blocks import (
     LARGE,
     copy_row,
@@ -50,7 +51,7 @@ def forward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _forward_block(
     current, state, final_state, spikes, packed, checkpoints, block, table, keep, interval, steps
 ):
@@ -80,7 +81,7 @@ def _forward_block(
     final_state[1, b, first:last] = ZERO
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _step(current, v, spiked, table, keep):
     """One step, v in place."""
     decay, _, gain, drive, v_threshold, amount = table
@@ -134,7 +135,7 @@ def backward(
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _backward_block(
     current,
     checkpoints,
@@ -188,7 +189,7 @@ def _backward_block(
     grad_state[1, b, first:last] = ZERO
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _again(current, before, first, v_pre, table, keep):
     """One step again: v_pre from that of the step before, or, in the first, from the voltage."""
     decay, _, gain, drive, v_threshold, amount = table
@@ -199,13 +200,13 @@ def _again(current, before, first, v_pre, table, keep):
         v_pre[j] = ZERO if abs(moved) < TINY else moved
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _distance(v_pre, v_threshold, out):
     for j in range(out.size):
         out[j] = v_pre[j] - at(v_threshold, j)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _back(grad_v, v_pre, grad_spike, slope, table, keep, hard, detach):
     """One step back: grad_v in place, and the gradient of the input in place of the slope."""
     decay, _, gain, _, v_threshold, amount = table
@@ -220,7 +221,7 @@ def _back(grad_v, v_pre, grad_spike, slope, table, keep, hard, detach):
         slope[j] = at(gain, j) * moved
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _add(total, terms):
     for j in range(total.size):
         total[j] += terms[j]

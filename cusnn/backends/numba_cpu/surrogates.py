@@ -23,6 +23,11 @@ P3, P4, P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.float3
 # From here on every float32 is a whole number of cycles.
 MOST_CYCLES = np.float32(16777216.0)
 
+# For functions that only compiled functions call: no door for Python is compiled.
+inner = njit(
+    cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
+
 
 @njit(cache=True, inline="always", error_model="numpy")
 def exp_minus(m):
@@ -46,7 +51,7 @@ def logistic_slope(m):
     return e / (t * t)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def fast_sigmoid(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -54,7 +59,7 @@ def fast_sigmoid(block, a, b, c, d):
         block[i] = ZERO if u <= c else a / (t * t)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def atan(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -62,7 +67,7 @@ def atan(block, a, b, c, d):
         block[i] = a / (ONE + z * z)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def gaussian(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -70,7 +75,7 @@ def gaussian(block, a, b, c, d):
         block[i] = a * exp_minus(z * z)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def multi_gaussian(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -80,7 +85,7 @@ def multi_gaussian(block, a, b, c, d):
         block[i] = a * exp_minus(z * z) - d * flanks
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def triangle(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -88,28 +93,28 @@ def triangle(block, a, b, c, d):
         block[i] = a * (ZERO if h < ZERO else h)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def sigmoid(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
         block[i] = a * logistic_slope(b * abs(u))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def straight_through(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
         block[i] = a if u == u else u
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def exponential(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
         block[i] = a * exp_minus(b * abs(u - c))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def periodic_exponential(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -120,7 +125,7 @@ def periodic_exponential(block, a, b, c, d):
         block[i] = a * exp_minus(c * size if u < ZERO else d * distance)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def rectangle(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -128,14 +133,14 @@ def rectangle(block, a, b, c, d):
         block[i] = a if size < c else (b if size >= c else u)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def step(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
         block[i] = a if u > c else (b if u < c else (d if u == c else u))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def reciprocal(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -143,7 +148,7 @@ def reciprocal(block, a, b, c, d):
         block[i] = c if c < q else q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def circ(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -152,7 +157,7 @@ def circ(block, a, b, c, d):
         block[i] = a / (q * np.sqrt(q))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def power(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -168,7 +173,7 @@ def power(block, a, b, c, d):
         block[i] = a / p
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def s2nn(block, a, b, c, d):
     for i in range(block.size):
         u = block[i]
@@ -211,7 +216,7 @@ def derivative_block(kind, values, u, out):
     derivative_in_place(kind, values, out)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def derivative_in_place(kind, values, out):
     """Put g(u) in place of u, float32 [n]; the rest as in ``derivative_block``."""
     a, b, c, d = values[0], values[1], values[2], values[3]
