@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cusnn import surrogates
-from cusnn.neurons import ALIF, LI, LIF, CubaLIF
+from cusnn import conventions, surrogates
+from cusnn.neurons import ALIF, LI, LIF, CubaLIF, Izhikevich
 from cusnn.training import (
     SGD,
     Activity,
@@ -20,6 +20,7 @@ from cusnn.training import (
     Readout,
     Sequential,
     SpikingDense,
+    SpikingRecurrent,
     UpperRate,
     accuracy,
     confusion_matrix,
@@ -543,3 +544,17 @@ def test_decoders_and_losses_refuse():
         Adam(0.0)
     with pytest.raises(ValueError, match="momentum"):
         SGD(0.1, momentum=1.0)
+
+
+@pytest.mark.parametrize("kind", [SpikingDense, SpikingRecurrent])
+def test_neurons_that_layers_do_not_know(kind):
+    with pytest.raises(TypeError, match=r"must be one that has gradients .* take spike_matmul"):
+        kind(3, 2, conventions.snntorch.Leaky(beta=0.9))
+    for neuron in (LI(), LIF, "lif", Izhikevich()):
+        with pytest.raises(TypeError, match=f"{kind.__name__}: neuron must be one that has grad"):
+            kind(3, 2, neuron)
+
+
+def test_readouts_take_leaky_integrators_only():
+    with pytest.raises(TypeError, match=r"Readout: neuron must be a cusnn\.LI, got LIF"):
+        Readout(3, 2, LIF())

@@ -16,12 +16,14 @@ COUNTED = {"T": "step", "B": "sample", "N": "neuron", "M": "neuron"}
 
 
 def check_differentiable(op: str, neuron) -> None:
-    """TypeError for what is no neuron that gradients are known of."""
+    """TypeError for what is no neuron that layers know gradients of."""
     known = getattr(neuron, "differentiable", False)
     if isinstance(neuron, (type, Relay, Convention)) or not known:
+        foreign = isinstance(neuron, Convention)
+        hint = "; for neurons of cusnn.conventions take spike_matmul and neuron_forward"
         raise TypeError(
             f"{op}: neuron must be one that has gradients ({', '.join(DIFFERENTIABLE)}, with one "
-            f"synaptic current), got {neuron!r}"
+            f"synaptic current), got {neuron!r}{hint if foreign else ''}"
         )
 
 

@@ -39,8 +39,9 @@ class SpikingDense(Layer):
         name: in messages, parameters and files.
 
     Raises:
-        ValueError, TypeError: sizes that are not positive integers, parameters of another number
-            of neurons, a rate out of range, or something to learn that the neuron has not.
+        ValueError, TypeError: sizes that are not positive integers, a neuron of another kind or
+            with parameters of another number of neurons, a rate out of range, or something to learn
+            that the neuron has not.
     """
 
     def __init__(

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cusnn import dispatch
+from cusnn.ops.checks import check_differentiable
 from cusnn.ops.matmul import spike_matmul, spike_matmul_backward
 from cusnn.ops.spikes import spike_pack, spike_unpack
 from cusnn.surrogates import Surrogate
@@ -163,6 +164,7 @@ class Layer:
             )
         if not 0 < input_rate <= 1:
             raise ValueError(f"{owner}: input_rate must be above 0 and at most 1, got {input_rate}")
+        self._check_neuron(neuron)
         if neuron.size not in (None, self.size):
             raise ValueError(
                 f"{owner}: the neuron has parameters for {neuron.size} neurons, the layer has "
@@ -178,6 +180,9 @@ class Layer:
         self.parameters = self._initial(neuron)
         self.gradients = {key: np.zeros_like(value) for key, value in self.parameters.items()}
         self._saved = None
+
+    def _check_neuron(self, neuron) -> None:
+        check_differentiable(type(self).__name__, neuron)
 
     def _initial(self, neuron) -> dict[str, np.ndarray]:
         deviation = self._deviation(neuron)

@@ -63,6 +63,10 @@ class Readout(Layer):
             name=name,
         )
 
+    def _check_neuron(self, neuron) -> None:
+        if not isinstance(neuron, LI):
+            raise TypeError(f"Readout: neuron must be a cusnn.LI, got {neuron!r}")
+
     def forward(self, inputs, steps: int | None = None, draw: Draw | None = None) -> Activity:
         """Membranes after every step.
 
