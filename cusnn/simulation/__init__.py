@@ -14,8 +14,8 @@
     result.counts(skip_ms)                   # spikes of each neuron
     result.rates(skip_ms)                    # {"L23E": 0.9, ...} in Hz
     result.duration, result.wall_s, result.rtf, result.events
-    result.about                             # backend, threads, compile_s, build_s, build_cpu_s,
-                                             # run_cpu_s, memory_bytes, synapses, seed
+    result.about                             # backend, threads, exchange, compile_s, build_s,
+                                             # build_cpu_s, run_cpu_s, memory_bytes, synapses, seed
     simulation.events_by_population(result)  # of result.events, int64 [P, P], source and target
     simulation.fan_out.degrees               # synapses of each neuron onto each population
     result.save("spikes.npz"); Result.load("spikes.npz")
