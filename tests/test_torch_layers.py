@@ -15,7 +15,7 @@ from test_torch import close, coefficients_of, drive, plain_neuron
 
 import cusnn
 import cusnn.torch as ct
-from cusnn.torch import layers
+from cusnn.torch import layers, snntorch
 
 T, B, N, M = 30, 3, 40, 9
 
@@ -200,6 +200,9 @@ def test_bad_input():
         layer(torch.zeros(2, 1, N, dtype=torch.int64))
     with pytest.raises(TypeError, match=r"must be a module of spiking neurons.*got LI"):
         ct.SpikingLinear(N, M, ct.LI())
+    for kind in (ct.SpikingLinear, ct.Recurrent):
+        with pytest.raises(TypeError, match=r"got Leaky, which follows another library: put nn\."):
+            kind(*((N, M) if kind is ct.SpikingLinear else (M,)), snntorch.Leaky(beta=0.9))
     with torch.no_grad():
         layer.weights.fill_(float("nan"))
     with pytest.raises(ValueError, match="weights must be finite"):

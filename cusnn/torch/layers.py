@@ -21,6 +21,7 @@ from cusnn.torch.arrays import (
 from cusnn.torch.autograd import outside_graphs
 from cusnn.torch.functions import layer_forward, leaky_forward, recurrent_forward
 from cusnn.torch.neurons import Neurons
+from cusnn.torch.peers import Peer
 
 SPIKES = (torch.float32, torch.float16, torch.bfloat16, torch.uint8, torch.bool)
 
@@ -294,4 +295,9 @@ def _check_neurons(owner: str, module) -> None:
         raise TypeError(
             f"{owner}: neurons must be a module of spiking neurons of cusnn.torch, "
             f"got {type(module).__name__}"
+        )
+    if isinstance(module, Peer):
+        raise TypeError(
+            f"{owner}: neurons must be LIF, CubaLIF or ALIF of cusnn.torch, got "
+            f"{type(module).__name__}, which follows another library: put nn.Linear before it"
         )
