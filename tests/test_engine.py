@@ -621,25 +621,38 @@ def test_stimuli_have_streams_of_their_own(engine_backend):
     assert (counts % 2 == 1).any()
 
 
-def test_threads_beyond_what_numba_has():
-    """A tile each, on as many threads as there are; Numba's own number is put back."""
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_threads_meet_and_their_number_does_not_matter(monkeypatch, cores):
+    """Several tiles a thread, and more threads than cores: they give way to each other."""
     import numba
 
-    before = numba.get_num_threads()
-    threads = numba.config.NUMBA_NUM_THREADS + 3
-    found = Tiled(late(), 9, threads, "numba").run(40)
-    assert found == Tiled(late()).run(40)
-    assert numba.get_num_threads() == before
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", cores)
+    for interval in (1, 8):
+        tiled = Tiled(late(), 9, 8, "numba")
+        found = [fired for _ in range(4) for fired in tiled.run(15, interval=interval)]
+        assert found == Tiled(late()).run(60)
 
 
-def test_without_a_fast_layer_one_thread_and_a_warning(monkeypatch):
-    from cusnn.backends.numba_cpu import network_threads
+def test_threads_that_wait_in_vain_give_up(monkeypatch):
+    """One cannot begin; the others, inside compiled code, come back, and the error is told."""
+    import numba
 
-    monkeypatch.setattr(network_threads, "regions_are_cheap", lambda: False)
-    tiled = Tiled(late(), 2, 2, "numba")
-    with pytest.warns(RuntimeWarning, match="runs on one thread.*libgomp"):
-        found = tiled.run(40)
-    assert found == Tiled(late()).run(40)
+    from cusnn.backends.numba_cpu import network
+
+    advance, seen = network.advance_tiles, []
+
+    def fails(worker, *arguments):
+        if worker == 1:
+            raise OSError("no thread")
+        seen.append(advance(worker, *arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 3)
+    monkeypatch.setattr(network, "advance_tiles", fails)
+    tiled = Tiled(late(), 3, 3, "numba")
+    with pytest.raises(OSError, match="no thread"):
+        tiled.run(15)
+    assert seen == [-1, -1]
 
 
 def test_errors():

@@ -1,11 +1,17 @@
-"""The network engine: a thread builds and moves its tiles; spikes are exchanged between regions."""
+"""The network engine: a thread builds and moves its tiles; threads meet to exchange spikes."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from cusnn.backends.numba_cpu.network_deliver import GROUPS
+from cusnn.backends.numba_cpu.network_meeting import (
+    GIVEN_UP,
+    publish,
+    wait_for,
+    ways,
+)
 from cusnn.backends.numba_cpu.network_move import MOST_COEFFICIENTS
 from cusnn.backends.numba_cpu.network_poisson import BLOCK as WORDS
 from cusnn.backends.numba_cpu.network_poisson import FLIP, STEPS_PER_DRAW
@@ -17,16 +23,15 @@ from cusnn.backends.numba_cpu.network_synapses import (
 )
 from cusnn.backends.numba_cpu.network_tables import (
     INNER,
+    LINE,
+    Flight,
     Tables,
     Work,
+    of_its_own,
     overlapping,
     own_ranges,
 )
-from cusnn.backends.numba_cpu.network_threads import (
-    limited_threads,
-    regions_are_cheap,
-    threads_for_steps,
-)
+from cusnn.backends.numba_cpu.network_threads import together, workers_for
 from cusnn.backends.numba_cpu.network_tile import (
     BLOCK,
     advance_tile,
@@ -34,6 +39,7 @@ from cusnn.backends.numba_cpu.network_tile import (
     end_rests,
     exchange,
     gather_coefficients,
+    locate,
 )
 
 
@@ -128,7 +134,7 @@ def network_advance(
     channels,
     threads,
 ):
-    """Whole windows in compiled code, a parallel region per exchange of spikes."""
+    """Whole windows in compiled code; threads meet once in each."""
     n_tiles, _, size = state.shape
     models = segments[:, 0]
     stimuli = stimuli[np.argsort(stimuli[:, 0], kind="stable")]
@@ -165,61 +171,60 @@ def network_advance(
         random=np.empty((n_tiles, STEPS_PER_DRAW, WORDS), np.int32),
         groups=np.empty((n_tiles, 2, GROUPS), np.int64),
         fired=np.empty((n_tiles, BLOCK), np.int32),
-        listed=np.empty((n_tiles, interval, size), np.int32),
-        counts=np.zeros((n_tiles, interval), np.int64),
-        events=np.zeros((n_tiles, 8), np.int64),
+        listed=np.empty((2, n_tiles, interval, size), np.int32),
+        counts=np.zeros((2, n_tiles, -(-(interval + 1) // LINE) * LINE), np.int64),
+        events=np.zeros((n_tiles, LINE), np.int64),
+        rows=np.empty((n_tiles, spikes.size), np.int64),
+        waits=np.zeros((n_tiles, LINE), np.int64),
     )
     for tile in range(n_tiles):
         parts = tables.parts[tile]
         begin_rests(segments, parts, state[tile], work.until[tile])
         if per_neuron:
             gather_coefficients(segments, parts, coefficients, tile, n_tiles, work.own[tile])
-    threads = threads_for_steps(threads, n_tiles)
-    # One thread may well run the parallel version: then the other need not be compiled.
-    if n_tiles > 1 and regions_are_cheap():
-        with limited_threads(threads):
-            done = advance_parallel(tables, state, spikes, spike_starts, recorded, work)
-    else:
-        done = advance_serial(tables, state, spikes, spike_starts, recorded, work)
+    workers, system = workers_for(threads, n_tiles), ways()
+
+    def advance(worker):
+        flight = Flight(spikes, spike_starts, np.empty(spikes.size, np.int64))
+        if worker > 0:
+            flight = of_its_own(flight, offsets.shape[2])
+        return advance_tiles(worker, workers, system, tables, flight, state, recorded, work)
+
+    done = min(together(advance, workers, lambda: work.waits.fill(GIVEN_UP)))
     for tile in range(n_tiles):
         end_rests(segments, tables.parts[tile], work.until[tile], np.int32(done), state[tile])
     progress[:] = done, work.events[:, 0].sum()
 
 
 @njit(**INNER)
-def window(now, interval, n_neurons, spikes, spike_starts):
+def window(now, interval, n_neurons, flight):
     """Steps until the next exchange; 0 at the end or where ``spikes`` might overflow."""
-    steps = min(interval, spike_starts.size - 1 - now)
-    return steps if spikes.size - spike_starts[now] >= steps * n_neurons else 0
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def advance_parallel(tables, state, spikes, spike_starts, recorded, work):
-    """Windows of all tiles; returns the number of steps."""
-    n_tiles, n_neurons = tables.row_starts.shape
-    begin = tables.offsets.shape[2] - 1
-    now, steps = begin, 1
-    while steps > 0:
-        steps = window(now, tables.interval, n_neurons, spikes, spike_starts)
-        for tile in prange(n_tiles):
-            advance_tile(
-                np.int64(tile), now, steps, tables, state, spikes, spike_starts, recorded, work
-            )
-        exchange(work.listed, work.counts, steps, now, spikes, spike_starts)
-        now += steps
-    return now - begin
+    steps = min(interval, flight.starts.size - 1 - now)
+    return steps if flight.spikes.size - flight.starts[now] >= steps * n_neurons else 0
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def advance_serial(tables, state, spikes, spike_starts, recorded, work):
-    """The same without a threading layer."""
+def advance_tiles(worker, workers, ways, tables, flight, state, recorded, work):
+    """Windows of a thread's tiles; returns the number of steps.
+
+    What it lists in a window others may still read in the next, so the lists are two.
+    """
     n_tiles, n_neurons = tables.row_starts.shape
     begin = tables.offsets.shape[2] - 1
-    now, steps = begin, 1
+    locate(0, begin, worker, workers, tables, flight, work.rows)
+    now, steps, meetings = begin, 1, 0
     while steps > 0:
-        steps = window(now, tables.interval, n_neurons, spikes, spike_starts)
+        steps = window(now, tables.interval, n_neurons, flight)
+        listed, counts = work.listed[meetings % 2], work.counts[meetings % 2]
+        meetings += 1
+        for tile in range(worker, n_tiles, workers):
+            lists = listed[tile], counts[tile, 1:]
+            advance_tile(tile, now, steps, tables, flight, state, recorded, work, *lists)
+            publish(counts[tile], 0, meetings)
         for tile in range(n_tiles):
-            advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded, work)
-        exchange(work.listed, work.counts, steps, now, spikes, spike_starts)
+            if not wait_for(counts[tile], 0, meetings, work.waits[worker], ways):
+                return GIVEN_UP
+        exchange(listed, counts, steps, now, flight)
+        locate(now, steps, worker, workers, tables, flight, work.rows)
         now += steps
     return now - begin

@@ -7,14 +7,18 @@ from cusnn.backends.numba_cpu.network_prefetch import prefetch
 from cusnn.backends.numba_cpu.network_tables import INNER
 
 GROUPS, AHEAD = 256, 8
-WORDS_PER_LINE, MOST_LINES = 16, 6
+WORDS_PER_LINE, MOST_LINES, STEPS_AHEAD = 16, 6, 4
 SLOT, WEIGHT = np.uint32(0xFFFF), np.int32(16)
 
 
 @njit(**INNER)
 def prefetch_group(words, begin, end):
     """Ask for the first lines of a group; processors guess the others."""
-    for k in range(begin, min(end, begin + MOST_LINES * WORDS_PER_LINE), WORDS_PER_LINE):
+    prefetch(words, begin)
+    prefetch(words, min(begin + WORDS_PER_LINE, end - 1))
+    prefetch(words, end - 1)
+    most = min(end - 1, begin + MOST_LINES * WORDS_PER_LINE)
+    for k in range(begin + 2 * WORDS_PER_LINE, most, WORDS_PER_LINE):
         prefetch(words, k)
 
 
@@ -52,27 +56,23 @@ def add_groups(words, amounts, groups, n_groups, arriving):
 
 
 @njit(**INNER)
-def deliver(
-    words, amounts, row_starts, offsets, spikes, spike_starts, now, shortest, groups, arriving
-):
-    """Add all words that are due in step ``now``; returns their number."""
+def deliver(words, amounts, offsets, rows, places, spike_starts, now, shortest, groups, arriving):
+    """Add all words that are due in step ``now``; returns their number.
+
+    The loop over spikes in flight has no branch that depends on how many words are due of each.
+    """
     events, n_groups, width = np.int64(0), np.int64(0), offsets.shape[1]
-    places, earliest = offsets.reshape(-1), spike_starts[now - width + 1]
-    for delay in range(shortest, width):
-        for k in range(spike_starts[now - delay], spike_starts[now - delay + 1]):
-            # Of a spike of about the same step: entries of neighbouring delays share a line.
-            following = spikes[max(k - AHEAD, earliest)]
-            prefetch(places, following * width + delay)
-            prefetch(row_starts, following)
-            source = spikes[k]
-            row = row_starts[source]
-            begin = row + np.int64(offsets[source, delay - 1])
-            end = row + np.int64(offsets[source, delay])
-            groups[0, n_groups], groups[1, n_groups] = begin, end
-            events += end - begin
-            n_groups += end > begin
-            if n_groups == GROUPS:
-                add_groups(words, amounts, groups, n_groups, arriving)
-                n_groups = np.int64(0)
+    edges = offsets.reshape(-1)
+    for k in range(spike_starts[now - width + 1], spike_starts[now - shortest + 1]):
+        place = places[k] + now
+        # What is due of a row in the steps to come lies beside it.
+        prefetch(edges, place + STEPS_AHEAD)
+        begin, end = rows[k] + np.int64(edges[place - 1]), rows[k] + np.int64(edges[place])
+        groups[0, n_groups], groups[1, n_groups] = begin, end
+        events += end - begin
+        n_groups += end > begin
+        if n_groups == GROUPS:
+            add_groups(words, amounts, groups, n_groups, arriving)
+            n_groups = np.int64(0)
     add_groups(words, amounts, groups, n_groups, arriving)
     return events

@@ -7,6 +7,9 @@ import numpy as np
 # Of functions that only compiled ones call: wrappers for Python take as long to compile. Callers
 # outlive all arrays, whose users Numba need not count: a step has hundreds of them.
 INNER = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+# Numbers of 8 bytes that keep what a thread writes out of lines that others read: processors fetch
+# two lines of 64 bytes at a time.
+LINE = 16
 
 
 class Tables(NamedTuple):
@@ -58,9 +61,12 @@ class Work(NamedTuple):
         random: random words, int32 [X, 4, 512].
         groups: begins and ends of groups of words, int64 [X, 2, 256].
         fired: which neurons of a block fired, int32 [X, 1024].
-        listed: who fired in each step since the last exchange, int32 [X, interval, L].
-        counts: how many in each step, int64 [X, interval].
-        events: words added, in the first entry of a cache line, int64 [X, 8].
+        listed: who fired in each step since the last exchange, in turns, int32 [2, X, interval, L].
+        counts: the number of the exchange for which a tile is ready, then how many fired in each
+            step, in turns, int64 [2, X, 1 + interval and more].
+        events: words added, in the first entry, int64 [X, 16].
+        rows: where the rows of spikes begin, int64 [X, R].
+        waits: of a thread, whether it is to give up and how often it gave way, int64 [X, 16].
     """
 
     own: np.ndarray
@@ -72,6 +78,30 @@ class Work(NamedTuple):
     listed: np.ndarray
     counts: np.ndarray
     events: np.ndarray
+    rows: np.ndarray
+    waits: np.ndarray
+
+
+class Flight(NamedTuple):
+    """Spikes that a thread knows of. Each has a list: what others write comes late into a cache.
+
+    Attributes:
+        spikes, starts: ``spikes`` and ``spike_starts`` of ``network_advance``, or the like.
+        places: of a spike of neuron g in step t, g (D + 1) - t, int64 [R]: entry t + d of
+            ``offsets`` from there on is where what is due after d steps ends.
+    """
+
+    spikes: np.ndarray
+    starts: np.ndarray
+    places: np.ndarray
+
+
+def of_its_own(flight, steps):
+    """Lists of a thread of its own, with the spikes of the first steps in them."""
+    own = Flight(*(np.empty_like(array) for array in flight))
+    end = flight.starts[steps - 1]
+    own.starts[:steps], own.spikes[:end] = flight.starts[:steps], flight.spikes[:end]
+    return own
 
 
 def own_ranges(firsts, sizes, n_tiles):

@@ -1,41 +1,34 @@
-"""How many threads may work, and whether a parallel region per step pays."""
+"""Threads of Python that move the tiles inside compiled code, all at once."""
 
-import contextlib
-import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 
-from cusnn.backends.numba_cpu.threads import layer
+
+def workers_for(threads: int, tiles: int) -> int:
+    """Number of threads that move so many tiles: never more than Numba would use."""
+    return min(threads, tiles, numba.config.NUMBA_NUM_THREADS)
 
 
-def regions_are_cheap() -> bool:
-    """Whether Numba's threading layer, started if none was, begins a region in microseconds.
+def together(task, workers: int, give_up) -> list:
+    """Results of ``task(worker)`` for every worker, each on a thread of its own.
 
-    OpenMP and TBB do; workqueue takes as long as a step of a large network.
+    Tasks wait for each other: where one raises or cannot begin, ``give_up()`` tells the others.
     """
-    return layer() != "workqueue"
+    if workers == 1:
+        return [task(0)]
 
+    def begin(worker):
+        try:
+            return task(worker)
+        except BaseException:
+            give_up()
+            raise
 
-def threads_for_steps(threads: int, tiles: int) -> int:
-    """Threads that move the tiles; one, with a warning, where regions are dear."""
-    wanted = min(threads, tiles, numba.config.NUMBA_NUM_THREADS)
-    if wanted > 1 and not regions_are_cheap():
-        warnings.warn(
-            "the network runs on one thread: Numba has no OpenMP layer here (install libgomp or "
-            "llvm-openmp; NUMBA_THREADING_LAYER must not name workqueue)",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return 1
-    return wanted
-
-
-@contextlib.contextmanager
-def limited_threads(threads: int):
-    """Let Numba's regions use so many threads, then as many as before."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
+    with ThreadPoolExecutor(workers - 1) as pool:
+        try:
+            others = [pool.submit(begin, worker) for worker in range(1, workers)]
+            return [begin(0), *(other.result() for other in others)]
+        except BaseException:
+            give_up()
+            raise

@@ -19,6 +19,7 @@ from cusnn.backends.numba_cpu.network_move import (
 )
 from cusnn.backends.numba_cpu.network_poisson import BLOCK as WORDS
 from cusnn.backends.numba_cpu.network_poisson import STEPS_PER_DRAW, add_poisson
+from cusnn.backends.numba_cpu.network_prefetch import prefetch
 from cusnn.backends.numba_cpu.network_tables import INNER
 from cusnn.backends.numba_cpu.neuron_steps import COEFFICIENTS, STATES
 
@@ -67,7 +68,7 @@ def add_events(steps, neurons, amounts, channels, step, tile, n_tiles, size, arr
 
 
 @njit(inline="always", **INNER)
-def collect(tile, now, tables, spikes, spike_starts, work):
+def collect(tile, now, tables, flight, work):
     """Sum up what spikes and lists bring in step ``now``."""
     n_tiles, size, n_delays = work.until.shape[0], work.until.shape[1], tables.offsets.shape[2] - 1
     step = tables.first_step + now - n_delays
@@ -87,10 +88,10 @@ def collect(tile, now, tables, spikes, spike_starts, work):
     work.events[tile, 0] += deliver(
         tables.words,
         tables.amounts,
-        tables.row_starts[tile],
         tables.offsets[tile],
-        spikes,
-        spike_starts,
+        work.rows[tile],
+        flight.places,
+        flight.starts,
         now,
         max(1, tables.interval - 1) if tables.late else tables.interval,
         work.groups[tile],
@@ -192,7 +193,7 @@ def arrive_all(tile, step, tables, state, work):
 
 
 @njit(inline="always", **INNER)
-def move(tile, elapsed, first, steps, arrived, tables, state, work):
+def move(tile, elapsed, first, steps, arrived, tables, state, work, listed, counts):
     """So many steps of all neurons of a tile, block by block.
 
     Args:
@@ -203,7 +204,7 @@ def move(tile, elapsed, first, steps, arrived, tables, state, work):
     n_tiles, size = work.until.shape
     segments, late = tables.segments, tables.late
     fired, own = work.fired[tile], work.own[tile]
-    listed, counts, before = work.listed[tile], work.counts[tile], tables.first_step + elapsed
+    before = tables.first_step + elapsed
     for population in range(segments.shape[0]):
         model, reset, rest, _, _, lowest, per_neuron = segments[population]
         begin, end = tables.parts[tile, population]
@@ -283,22 +284,24 @@ def joint_steps(now, most, tables):
 
 
 @njit(**INNER)
-def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded, work):
+def advance_tile(tile, now, steps, tables, flight, state, recorded, work, listed, counts):
     """Steps ``now``, ``now`` + 1, ... of one tile, up to the next exchange of spikes.
 
-    ``now`` counts as ``spike_starts`` does. After the last call for steps, a late network is
+    Who fires in each is listed and counted.
+
+    ``now`` counts as ``flight.starts`` does. After the last call for steps, a late network is
     called for 0 of them, so that the input of the last step arrives.
     """
     begin, late = tables.offsets.shape[2] - 1, tables.late
     own_state = state[tile]
-    work.counts[tile] = 0
+    counts[:] = 0
     first, last = np.int64(0), late and steps == 0
     while first < steps or last:
         t = now + first
         n = 1 if last else joint_steps(t, steps - first, tables)
         arrived = late and t == begin
         for k in range(1 if arrived else 0, n):
-            collect(tile, t + k - late, tables, spikes, spike_starts, work)
+            collect(tile, t + k - late, tables, flight, work)
         if late and not arrived:
             sample = sampled(tables, t - 1)
             if last or sample >= 0:
@@ -308,7 +311,7 @@ def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded
                 record(tile, t - begin, tables, own_state, work, recorded[sample])
         if last:
             break
-        move(tile, t - begin, first, n, arrived, tables, own_state, work)
+        move(tile, t - begin, first, n, arrived, tables, own_state, work, listed, counts)
         first += n
         if not late:
             sample = sampled(tables, t + n - 1)
@@ -317,12 +320,28 @@ def advance_tile(tile, now, steps, tables, state, spikes, spike_starts, recorded
 
 
 @njit(**INNER)
-def exchange(listed, counts, steps, now, spikes, spike_starts):
+def exchange(listed, counts, steps, now, flight):
     """Join what the tiles listed, step by step."""
+    spikes, starts = flight.spikes, flight.starts
     for k in range(steps):
-        end = spike_starts[now + k]
+        end = starts[now + k]
         for tile in range(listed.shape[0]):
-            for j in range(counts[tile, k]):
+            count = counts[tile, 1 + k]
+            for j in range(count):
                 spikes[end + j] = listed[tile, k, j]
-            end += counts[tile, k]
-        spike_starts[now + k + 1] = end
+            end += count
+        starts[now + k + 1] = end
+
+
+@njit(**INNER)
+def locate(now, steps, worker, workers, tables, flight, rows):
+    """Where the rows of the spikes of some steps lie in the tiles of a worker."""
+    spikes, starts, width = flight.spikes, flight.starts, tables.offsets.shape[2]
+    for step in range(now, now + steps):
+        for k in range(starts[step], starts[step + 1]):
+            flight.places[k] = np.int64(spikes[k]) * width - step
+    for tile in range(worker, rows.shape[0], workers):
+        row_starts, offsets = tables.row_starts[tile], tables.offsets[tile].reshape(-1)
+        for k in range(starts[now], starts[now + steps]):
+            rows[tile, k] = row_starts[spikes[k]]
+            prefetch(offsets, np.int64(spikes[k]) * width)
