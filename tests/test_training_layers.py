@@ -558,3 +558,5 @@ def test_neurons_that_layers_do_not_know(kind):
 def test_readouts_take_leaky_integrators_only():
     with pytest.raises(TypeError, match=r"Readout: neuron must be a cusnn\.LI, got LIF"):
         Readout(3, 2, LIF())
+    with pytest.raises(TypeError, match="Readout: surrogate is for layers that spike"):
+        Readout(3, 2, surrogate=surrogates.ATan())

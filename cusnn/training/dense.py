@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from cusnn.neurons import LIF
 from cusnn.ops.decode import decode_count
 from cusnn.ops.layer import layer_backward, layer_forward
 from cusnn.ops.neuron import initial_state, neuron_backward, neuron_forward
-from cusnn.surrogates import ATan
 from cusnn.training.dropout import Draw
-from cusnn.training.layers import EXPECTED_RATE, Activity, Layer, library_of
-
-# A spike of weight 1 moves the membrane by 1; the threshold is 1.
-NEURON = LIF(tau_mem=10.0, input="voltage", reset="soft")
+from cusnn.training.layers import Activity, Layer, library_of
 
 
 class SpikingDense(Layer):
@@ -43,45 +38,6 @@ class SpikingDense(Layer):
             with parameters of another number of neurons, a rate out of range, or something to learn
             that the neuron has not.
     """
-
-    def __init__(
-        self,
-        inputs: int,
-        size: int,
-        neuron=None,
-        *,
-        bias: bool = True,
-        learn: tuple[str, ...] = (),
-        per_neuron: bool = True,
-        dt: float = 1.0,
-        surrogate=ATan(),  # noqa: B008  frozen
-        detach_reset: bool = False,
-        dropout: float = 0.0,
-        input_rate: float = EXPECTED_RATE,
-        static_input: bool = False,
-        xi: float = 1.0,
-        steps: int | None = None,
-        seed: int = 0,
-        name: str | None = None,
-    ):
-        super().__init__(
-            inputs,
-            size,
-            NEURON if neuron is None else neuron,
-            bias=bias,
-            learn=learn,
-            per_neuron=per_neuron,
-            dt=dt,
-            surrogate=surrogate,
-            detach_reset=detach_reset,
-            dropout=dropout,
-            input_rate=input_rate,
-            static_input=static_input,
-            xi=xi,
-            steps=steps,
-            seed=seed,
-            name=name,
-        )
 
     def forward(self, inputs, steps: int | None = None, draw: Draw | None = None) -> Activity:
         """Answer of the layer.

@@ -23,16 +23,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from cusnn import dispatch
+from cusnn.neurons import LIF
 from cusnn.ops.checks import check_differentiable
 from cusnn.ops.matmul import spike_matmul, spike_matmul_backward
 from cusnn.ops.spikes import spike_pack, spike_unpack
-from cusnn.surrogates import Surrogate
+from cusnn.surrogates import ATan, Surrogate
 from cusnn.training import initial
 from cusnn.training.dropout import Draw, checked_share, kept
 from cusnn.training.dynamics import Dynamics
 from cusnn.training.products import product, product_over_rows
 
 EXPECTED_RATE = 0.1
+# A spike of weight 1 moves the membrane by 1; the threshold is 1.
+NEURON = LIF(tau_mem=10.0, input="voltage", reset="soft")
 DTYPES = ("uint8", "uint32", "float32")
 # Rows of weights shorter than this cost more to find than to add up: a dense product is faster.
 NARROW = 64
@@ -134,28 +137,30 @@ class Layer:
     """
 
     spiking = True
+    default = NEURON
     decayed = ("weights", "recurrent")
 
     def __init__(
         self,
         inputs: int,
         size: int,
-        neuron,
+        neuron=None,
         *,
-        bias: bool,
-        learn: tuple[str, ...],
-        per_neuron: bool,
-        dt: float,
-        surrogate,
-        detach_reset: bool,
-        dropout: float,
-        input_rate: float,
-        static_input: bool,
-        xi: float,
-        steps: int | None,
-        seed: int,
-        name: str | None,
+        bias: bool = True,
+        learn: tuple[str, ...] = (),
+        per_neuron: bool = True,
+        dt: float = 1.0,
+        surrogate=ATan(),  # noqa: B008  frozen
+        detach_reset: bool = False,
+        dropout: float = 0.0,
+        input_rate: float = EXPECTED_RATE,
+        static_input: bool = False,
+        xi: float = 1.0,
+        steps: int | None = None,
+        seed: int = 0,
+        name: str | None = None,
     ):
+        neuron = self.default if neuron is None else neuron
         owner = type(self).__name__
         self.inputs, self.size = _count(owner, "inputs", inputs), _count(owner, "size", size)
         if not isinstance(surrogate, Surrogate):

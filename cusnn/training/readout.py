@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from cusnn.neurons import LI
 from cusnn.ops.leaky import leaky_backward, leaky_forward
-from cusnn.surrogates import ATan
 from cusnn.training.dropout import Draw
-from cusnn.training.layers import EXPECTED_RATE, Activity, Layer, every_step, library_of
+from cusnn.training.layers import Activity, Layer, every_step, library_of
 
 NEURON = LI(tau_mem=20.0, input="voltage")
 
@@ -25,43 +24,13 @@ class Readout(Layer):
     """
 
     spiking = False
+    default = NEURON
 
-    def __init__(
-        self,
-        inputs: int,
-        size: int,
-        neuron=None,
-        *,
-        bias: bool = True,
-        learn: tuple[str, ...] = (),
-        per_neuron: bool = True,
-        dt: float = 1.0,
-        dropout: float = 0.0,
-        input_rate: float = EXPECTED_RATE,
-        static_input: bool = False,
-        xi: float = 1.0,
-        steps: int | None = None,
-        seed: int = 0,
-        name: str | None = None,
-    ):
-        super().__init__(
-            inputs,
-            size,
-            NEURON if neuron is None else neuron,
-            bias=bias,
-            learn=learn,
-            per_neuron=per_neuron,
-            dt=dt,
-            surrogate=ATan(),
-            detach_reset=False,
-            dropout=dropout,
-            input_rate=input_rate,
-            static_input=static_input,
-            xi=xi,
-            steps=steps,
-            seed=seed,
-            name=name,
-        )
+    def __init__(self, inputs: int, size: int, neuron=None, **options):
+        for name in ("surrogate", "detach_reset"):
+            if name in options:
+                raise TypeError(f"Readout: {name} is for layers that spike")
+        super().__init__(inputs, size, neuron, **options)
 
     def _check_neuron(self, neuron) -> None:
         if not isinstance(neuron, LI):

@@ -9,9 +9,7 @@ import numpy as np
 from cusnn.ops.decode import decode_count
 from cusnn.ops.neuron import initial_state
 from cusnn.ops.recurrent import recurrent_backward, recurrent_forward
-from cusnn.surrogates import ATan
 from cusnn.training import initial
-from cusnn.training.dense import NEURON
 from cusnn.training.dropout import Draw
 from cusnn.training.layers import EXPECTED_RATE, Activity, Layer, every_step, library_of
 
@@ -40,20 +38,8 @@ class SpikingRecurrent(Layer):
         size: int,
         neuron=None,
         *,
-        bias: bool = True,
-        learn: tuple[str, ...] = (),
-        per_neuron: bool = True,
-        dt: float = 1.0,
-        surrogate=ATan(),  # noqa: B008  frozen
-        detach_reset: bool = False,
-        dropout: float = 0.0,
-        input_rate: float = EXPECTED_RATE,
         recurrent_rate: float = EXPECTED_RATE,
-        static_input: bool = False,
-        xi: float = 1.0,
-        steps: int | None = None,
-        seed: int = 0,
-        name: str | None = None,
+        **options,
     ):
         if not 0 < recurrent_rate <= 1:
             raise ValueError(
@@ -61,24 +47,7 @@ class SpikingRecurrent(Layer):
                 f"{recurrent_rate}"
             )
         self.recurrent_rate = float(recurrent_rate)
-        super().__init__(
-            inputs,
-            size,
-            NEURON if neuron is None else neuron,
-            bias=bias,
-            learn=learn,
-            per_neuron=per_neuron,
-            dt=dt,
-            surrogate=surrogate,
-            detach_reset=detach_reset,
-            dropout=dropout,
-            input_rate=input_rate,
-            static_input=static_input,
-            xi=xi,
-            steps=steps,
-            seed=seed,
-            name=name,
-        )
+        super().__init__(inputs, size, neuron, **options)
 
     def _initial(self, neuron) -> dict[str, np.ndarray]:
         found = super()._initial(neuron)
