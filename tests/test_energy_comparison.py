@@ -3,6 +3,7 @@
 import json
 import sys
 import types
+from itertools import takewhile
 
 import pytest
 
@@ -55,6 +56,8 @@ class TestResults:
             "small on Loihi (Davies 2018), modelled: 1.04 mJ (per_term, derived)"
         )
         assert "assumes 1 chip, which holds it" in text
+        # 1.040034581 mJ over 1200 operations and over 10 ms.
+        assert "867 nJ per synaptic operation, 104 mJ per second of model time" in text.splitlines()
         assert "not in it: barrier_sync" in text
         lines = str(estimate(network(hops=None), "loihi1")).splitlines()
         assert ["hops", "not", "known"] in [line.split() for line in lines]
@@ -117,13 +120,16 @@ class TestComparison:
             published=records(),
         )
         lines = str(found).splitlines()
-        assert lines[0] == "energy of small, 0.01 s of model time"
+        assert lines[0] == (
+            "energy of small, in all and of each synaptic operation, 0.01 s of model time"
+        )
+        assert max(map(len, lines)) <= 100
         header = lines[1]
 
         def cell(start, column):
             line = next(line for line in lines if line.startswith(start))
             at = header.index(column) + len(column)
-            return line[:at].rsplit("  ", 1)[-1].strip()
+            return line.ljust(at)[at - len("not known") : at].strip()
 
         assert cell("ODIN", "modelled") == "15.2 nJ"
         assert cell("ODIN", "measured") == ""
@@ -132,16 +138,24 @@ class TestComparison:
         assert cell("CPU", "measured") == "2.00 J"
         assert cell("CPU", "modelled") == ""
         assert cell("NVML", "measured") == "not known"
-        assert next(line for line in lines if line.startswith("NVML")).endswith("no counter")
-        assert next(line for line in lines if line.startswith("Tianjic")).endswith(
-            "neuron updates, hops"
-        )
-        assert next(line for line in lines if line.startswith("neuroAIx")).endswith("measured")
+
+        def about(start):
+            at = next(at for at, line in enumerate(lines) if line.startswith(start))
+            below = takewhile(lambda line: line.startswith("  "), lines[at + 1 :])
+            return " ".join(map(str.strip, below))
+
+        assert about("NVML") == "NVML, none; no counter"
+        assert about("Tianjic") == "unstated, secondary; without neuron updates, hops"
+        assert about("neuroAIx") == "whole machine, measured"
 
     def test_classifiers_are_compared_per_inference(self):
         found = compare(classifier(), measured=Counter(1.0))
-        assert "per inference" in str(found)
+        text = str(found)
+        assert "of each inference, 5 inferences" in text
+        assert max(map(len, text.splitlines())) <= 100
         assert found.rows()[-1]["measured_per_inference_j"] == exact(0.2)
+        labels = [row["label"] for row in found.rows()]
+        assert "BrainScaleS-2, its published network" in labels
         assert {"BrainScaleS-2", "Xylo Audio 2"} <= {one.title for one in found.estimates}
 
     def test_json(self):

@@ -8,8 +8,8 @@ import cusnn.energy.catalogue as registry
 from cusnn.energy import DeviceProfile, Price, Quantity, device, devices, register_device
 from cusnn.energy.catalogue import COLUMNS, PROFILE_COLUMNS, read_devices
 from cusnn.energy.charges import CHARGES
-from cusnn.energy.comparison import read_records, records
 from cusnn.energy.hardware import hardware_markdown
+from cusnn.energy.published import read_records, records
 from cusnn.energy.units import parse, si
 
 FIGURES = ",".join(COLUMNS)
@@ -96,6 +96,9 @@ class TestUnits:
             (0.9999e-3, "1.00 mJ"),
             (1234.5, "1.23 kJ"),
             (5e-17, "0.0500 fJ"),
+            (7e29, "7.00e+29 J"),
+            (9.999e17, "1.00e+18 J"),
+            (1.7e-37, "1.70e-37 J"),
             (None, "-"),
         ],
     )
@@ -228,6 +231,16 @@ class TestPublished:
                     assert price.value is not None
                     assert price.joules(1.0) > 0
 
+    def test_what_others_transcribed_is_not_primary(self):
+        others = ("Table 3", "as used in", "open-neuromorphic", "Horowitz", "hmc-tech", "secondary")
+        for one in devices().values():
+            for price in one.prices:
+                if any(word in price.source for word in others):
+                    own = (one.name, price.term) == ("loihi1-keras-spiking", "synaptic_op")
+                    assert own or price.evidence != "primary", (one.name, price.term)
+        assert device("odin").price("synaptic_op").evidence == "secondary"
+        assert device("seneca").price("synaptic_op").evidence == "primary"
+
     def test_microcircuit_records(self):
         found = records()
         energies = [one.energy_per_event_j for one in found if one.energy_per_event_j is not None]
@@ -242,7 +255,7 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("rest", "message"),
         [
-            ({"value": -1.0}, "not negative, got -1.0 pJ/op"),
+            ({"value": -1.0}, "at least 0, got -1"),
             ({"value": float("nan")}, "finite"),
             ({"value": float("inf")}, "finite"),
             ({"value": None}, "None goes with 'none_published'"),
@@ -310,6 +323,7 @@ class TestRefused:
             ),
             ([op(), Price("b", 1.0, "pJ/op", "per_term", range_of="c")], "a range of 'c'"),
             ([op(), Price("b", 1.0, "pJ/bit", "per_term", range_of="a")], "is not"),
+            ([op(), Price("b", 1.0, "pJ/op", "system", range_of="a")], "cannot be charged"),
         ],
     )
     def test_profiles(self, prices, message):
@@ -347,7 +361,7 @@ class TestFiles:
             (PLAIN.replace("1.0", "1,0"), "row 3: 12 cells"),
             (PLAIN.replace("1.0", "cheap"), "row 3 \\(one, a\\): could not convert"),
             (PLAIN.replace("1.0", "nan"), "row 3 \\(one, a\\): Price 'a': value must be finite"),
-            (PLAIN.replace("1.0", "-1"), "row 3 \\(one, a\\).*not negative"),
+            (PLAIN.replace("1.0", "-1"), "row 3 \\(one, a\\).*at least 0, got -1"),
             (PLAIN.replace("1.0", ""), "row 3 \\(one, a\\).*None goes with"),
             (PLAIN.replace("pJ/op", "pJ"), "row 3 \\(one, a\\).*not J"),
             (PLAIN.replace("primary", "sure"), "row 3 \\(one, a\\).*evidence 'sure'"),

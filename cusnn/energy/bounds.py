@@ -26,6 +26,18 @@ def bounded(owner: str, name: str, value, low: float = 0.0, high: float = np.inf
     return float(number) if number.ndim == 0 else number
 
 
+def number(owner: str, name: str, value, low: float = 0.0, high: float = np.inf) -> float:
+    """One float that is finite and in [low, high].
+
+    Raises:
+        TypeError: no number, or several.
+        ValueError: as of ``bounded``.
+    """
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__float__") or np.ndim(value):
+        raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
+    return bounded(owner, name, float(value), low, high)
+
+
 def step_counts(owner: str, steps):
     """Time steps of an inference: an integer of at least 1, or an array of them.
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import math
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from importlib import resources
 
 from cusnn.energy.assumptions import model_seconds
-from cusnn.energy.catalogue import DeviceProfile, registered, rows_of
+from cusnn.energy.bounds import number
+from cusnn.energy.catalogue import DeviceProfile, registered
 from cusnn.energy.counts import Workload
 from cusnn.energy.estimates import estimate
-from cusnn.energy.results import EnergyEstimate
+from cusnn.energy.published import Record
+from cusnn.energy.results import EnergyEstimate, ratio
 from cusnn.energy.tables import frame, text_table
-from cusnn.energy.units import Quantity, si
+from cusnn.energy.units import si
 
 FORMAT = "cusnn-energy-comparison-1"
 # Compared where no devices are named: those that have a price and are built today.
@@ -40,50 +40,8 @@ USUAL = (
     "brain",
 )
 PER_INFERENCE = ("brainscales2", "xylo-audio-2")
-RECORD_COLUMNS = (
-    "year",
-    "study",
-    "simulator",
-    "hardware",
-    "drive",
-    "real_time_factor",
-    "energy_per_event",
-    "unit",
-    "how",
-    "source",
-)
+NAME_WIDTH = 36
 COLUMNS = ("modelled", "at_least", "measured")
-HOW = ("measured", "estimated by its authors", "none published")
-
-
-@dataclass(frozen=True)
-class Record:
-    """A published run of the cortical microcircuit.
-
-    Attributes:
-        year, study, simulator, hardware, drive: which.
-        real_time_factor: wall time over model time.
-        energy_per_event_j: J per synaptic event, host included, events of the external drive not
-            counted; None where none is published.
-        how: of ``HOW``.
-        source: where it stands.
-    """
-
-    year: int
-    study: str
-    simulator: str
-    hardware: str
-    drive: str
-    real_time_factor: float
-    energy_per_event_j: float | None
-    how: str
-    source: str
-
-    @property
-    def label(self) -> str:
-        """Simulator, hardware, drive and year."""
-        estimate = ", an estimate" if self.how == HOW[1] else ""
-        return f"{self.simulator}, {self.hardware}, {self.drive} ({self.year}{estimate})"
 
 
 @dataclass(frozen=True)
@@ -107,9 +65,8 @@ class Measured:
 
     def __post_init__(self):
         for name in ("joules", "low_j", "high_j"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"measured {self.label!r}: {name} must be finite, got {value}")
+            if getattr(self, name) is not None:
+                number(f"measured {self.label!r}", name, getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -146,18 +103,18 @@ class Comparison:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and cells of the printed table, as text."""
-        per = "inference" if self.inferences else "synaptic op"
         key = "per_inference_j" if self.inferences else "per_synaptic_op_j"
-        header = ["", "modelled", "range", f"per {per}", "measured", f"per {per}"]
-        header += ["scope", "evidence", "without"]
+        header = ["", "modelled", "range", "each", "measured", "each", "scope", "evidence", ""]
         return header, [_cells(row, key) for row in self.rows()]
 
     def __str__(self) -> str:
-        header, cells = self.table()
-        title = f"energy of {self.workload}"
+        each = "inference" if self.inferences else "synaptic operation"
+        title = f"energy of {self.workload}, in all and of each {each}"
         title += f", {self.inferences:,} inferences" if self.inferences else ""
         title += f", {self.model_s:g} s of model time" if self.model_s is not None else ""
-        return f"{title}\n{text_table(header, cells, right=(1, 2, 3, 4, 5))}"
+        header, cells = self.table()
+        lines = [line for row in cells for line in _narrow(row)]
+        return f"{title}\n{text_table(header[:6], lines, right=(1, 2, 3, 4, 5))}"
 
     def to_dict(self) -> dict:
         """Everything, as JSON has it."""
@@ -198,15 +155,18 @@ class Comparison:
 
     def _modelled_row(self, one: EnergyEstimate) -> dict:
         inferences, ops = one.inferences, one.synaptic_ops
-        row, column = _empty_row(one.title, "modelled"), "at_least" if one.missing else "modelled"
+        # The energy of a published inference is that of its own network, whatever ran here.
+        other = ", its published network" if one.scope == "per_inference" else ""
+        row = _empty_row(one.title + other, "modelled")
+        column = "at_least" if one.missing else "modelled"
         for name, value in (
             ("j", one.partial_j),
             ("low_j", one.partial_low_j),
             ("high_j", one.partial_high_j),
         ):
             row[f"{column}_{name}"] = value
-            row[f"{column}_per_inference_{name}"] = _ratio(value, inferences)
-            row[f"{column}_per_synaptic_op_{name}"] = _ratio(value, ops)
+            row[f"{column}_per_inference_{name}"] = ratio(value, inferences)
+            row[f"{column}_per_synaptic_op_{name}"] = ratio(value, ops)
         row |= {"modelled_power_w": one.power_w, "device": one.device}
         return row | {
             "scope": one.scope,
@@ -218,8 +178,8 @@ class Comparison:
         row = _empty_row(one.label, "measured")
         for name, value in (("j", one.joules), ("low_j", one.low_j), ("high_j", one.high_j)):
             row[f"measured_{name}"] = value
-            row[f"measured_per_inference_{name}"] = _ratio(value, self.inferences)
-            row[f"measured_per_synaptic_op_{name}"] = _ratio(value, self.synaptic_ops)
+            row[f"measured_per_inference_{name}"] = ratio(value, self.inferences)
+            row[f"measured_per_synaptic_op_{name}"] = ratio(value, self.synaptic_ops)
         row |= {"evidence": "measured" if one.joules is not None else "none", "scope": one.source}
         return row | {"reason": one.reason}
 
@@ -263,43 +223,6 @@ def compare(
         workload.inferences,
         model_seconds(workload),
     )
-
-
-def records() -> tuple[Record, ...]:
-    """Published runs of the cortical microcircuit, 0.047 to 9.9 uJ per synaptic event."""
-    return _records()
-
-
-@functools.cache
-def _records() -> tuple[Record, ...]:
-    text = resources.files("cusnn.energy").joinpath("records.csv").read_text(encoding="utf-8")
-    return read_records(text.splitlines())
-
-
-def read_records(lines: Iterable[str]) -> tuple[Record, ...]:
-    """Records from the lines of records.csv.
-
-    Raises:
-        ValueError: a malformed row; the message names it.
-    """
-    found = []
-    for place, row in rows_of("records.csv", lines, RECORD_COLUMNS):
-        try:
-            found.append(_read_record(row))
-        except ValueError as error:
-            raise ValueError(f"{place} ({row['study']}, {row['simulator']}): {error}") from error
-    return tuple(found)
-
-
-def _read_record(row: dict[str, str]) -> Record:
-    energy, factor = row["energy_per_event"], float(row["real_time_factor"])
-    if row["how"] not in HOW or (not energy) != (row["how"] == "none published"):
-        raise ValueError(f"how must be one of {', '.join(HOW)} and fit the energy, {energy!r}")
-    joules = Quantity(float(energy), row["unit"]).to("J/op").value if energy else None
-    if not factor > 0 or (joules is not None and not joules > 0):
-        raise ValueError(f"factor and energy must be positive, got {factor} and {energy}")
-    names = (row[name] for name in ("study", "simulator", "hardware", "drive"))
-    return Record(int(row["year"]), *names, factor, joules, row["how"], row["source"])
 
 
 def _usual(workload: Workload) -> list[str]:
@@ -363,7 +286,8 @@ def _cells(row: dict, key: str) -> list[str]:
     if place is not None and not cells[place]:
         cells[place] = "not known"
     total, each, measured, measured_each = cells
-    without = row["reason"] or ", ".join(_together(row["missing"]))
+    missing = ", ".join(_together(row["missing"]))
+    without = row["reason"] or (f"without {missing}" if missing else "")
     scope = row["scope"].replace("_", " ")
     return [
         row["label"],
@@ -378,13 +302,19 @@ def _cells(row: dict, key: str) -> list[str]:
     ]
 
 
+def _narrow(row: list[str]) -> list[list[str]]:
+    """Lines of a row for a table of 100 columns: what it is of and what it holds under its name."""
+    label, *numbers, scope, evidence, without = row
+    about = "; ".join(filter(None, (", ".join(filter(None, (scope, evidence))), without)))
+    lines = textwrap.wrap(label, NAME_WIDTH, subsequent_indent="  ")
+    lines += textwrap.wrap(about, NAME_WIDTH, initial_indent="  ", subsequent_indent="  ")
+    blank = [""] * len(numbers)
+    return [[line, *(numbers if not at else blank)] for at, line in enumerate(lines)]
+
+
 def _together(missing: list[str]) -> list[str]:
     text = ", ".join(missing)
     for names in ("neuron_updates_active, neuron_updates_idle", "effective_acs, effective_macs"):
         kind = "neuron_updates" if names.startswith("neuron") else "synaptic_ops"
         text = text.replace(names, kind)
     return text.replace("_", " ").split(", ") if text else []
-
-
-def _ratio(value: float | None, number: float | None) -> float | None:
-    return value / number if value is not None and number else None

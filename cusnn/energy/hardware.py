@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from cusnn.energy.catalogue import DeviceProfile, Price, devices, registered
 from cusnn.energy.charges import CHARGES
-from cusnn.energy.comparison import HOW, records
 from cusnn.energy.profiles import weakest
+from cusnn.energy.published import HOW, records
 from cusnn.energy.tables import markdown_table
 from cusnn.energy.units import si
 
@@ -46,10 +46,10 @@ the device spent over its synaptic operations, to which nothing is added (all in
 from power and rates, or the power of the whole chip (envelope); one inference of the network it was
 measured on (per inference); or nothing that its source states (unstated). Of a GPU there is no
 energy per operation: its figures are its largest power over its bandwidth and over its arithmetic
-(roofline). *Evidence* is the weakest of its figures: read in the source (primary), transcribed by
-others (secondary), arithmetic on such figures (derived). Neurons and synapses are those of the
-device as named. Where other values are published, the range stands in brackets. A dash is a figure
-that has not been published or is not in the data."""
+(roofline). *Evidence* is the weakest of its figures: read where its authors published it (primary),
+read in another's table, catalogue or code (secondary), arithmetic on such figures (derived).
+Neurons and synapses are those of the device as named. Where other values are published, the range
+stands in brackets. A dash is a figure that has not been published or is not in the data."""
 CONDITIONS = "## Conditions\n\nUnder which the figures that are charged hold."
 CONSTANTS = """## Constants of processes and models
 

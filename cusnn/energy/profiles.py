@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from cusnn.energy.bounds import number
 from cusnn.energy.charges import CHARGES
 from cusnn.energy.units import Quantity, parse
 
@@ -45,11 +45,13 @@ class Price:
             rates), "per_inference" (of the network in ``condition``), "unstated"; for facts
             "system", "timing", "capacity"; "none_published" for None.
         condition: under which it holds.
-        evidence: "primary" (read in the source), "secondary" (another author's transcription),
-            "derived" (arithmetic on such figures), "assumed" (supposed by the caller).
+        evidence: "primary" (read where its authors published it), "secondary" (read in another's
+            table, catalogue or code), "derived" (arithmetic on such figures), "assumed" (supposed
+            by the caller).
         source: where it stands.
         charges: of ``cusnn.energy.charges.CHARGES``; None for facts.
-        range_of: term of which this is another published value.
+        range_of: term of which this is another published value. One that is all-in or unstated
+            where the term is not stands for all terms together.
 
     Raises:
         TypeError: a value that is no number.
@@ -78,7 +80,7 @@ class Price:
                 f"'none_published', and only None"
             )
         if self.value is not None:
-            object.__setattr__(self, "value", _price(owner, self.value, self.unit))
+            object.__setattr__(self, "value", number(owner, "value", self.value))
         if self.charges is not None:
             self._check_charge(owner)
 
@@ -151,7 +153,7 @@ class DeviceProfile:
                     f"{owner}: {price.term!r} is a range of {price.range_of!r}, which must be "
                     f"another, charged price of the device; both need a value"
                 )
-            Quantity(price.value, price.unit).to(of.unit)
+            self.other_values(of.term)
 
     def _check_sum(self, owner: str) -> None:
         charged = [price for price in self.charged if price.value is not None]
@@ -214,12 +216,23 @@ class DeviceProfile:
     def spread(self, term: str) -> tuple[float, float]:
         """Least and greatest published value of a price, in its unit."""
         of = self.price(term)
-        values = [
-            Quantity(price.value, price.unit).to(of.unit).value
+        values = [of.value, *(price.value for price in self.other_values(term))]
+        return min(values), max(values)
+
+    def other_values(self, term: str) -> tuple[Price, ...]:
+        """Other published values of a price, as prices that charge what it charges."""
+        of = self.price(term)
+        return tuple(
+            replace(
+                price,
+                value=Quantity(price.value, price.unit).to(of.unit).value,
+                unit=of.unit,
+                charges=of.charges,
+                range_of=None,
+            )
             for price in self.prices
             if price.range_of == term
-        ]
-        return min(of.value, *values, of.value), max(of.value, *values, of.value)
+        )
 
     def capacity(self, what: str) -> Price | None:
         """The figure of its "neurons" or "synapses"; None where it isn't published.
@@ -238,14 +251,6 @@ class DeviceProfile:
 def weakest(evidence: Iterable[str]) -> str:
     """The weakest of several grades; of none, the strongest."""
     return max(evidence, key=EVIDENCE.index, default=EVIDENCE[0])
-
-
-def _price(owner: str, value, unit: str) -> float:
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise TypeError(f"{owner}: value must be a number or None, got {value!r}")
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{owner}: value must be finite and not negative, got {value} {unit}")
-    return float(value)
 
 
 def one_of(owner: str, name: str, value, allowed) -> None:

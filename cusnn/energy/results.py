@@ -77,17 +77,17 @@ class EnergyEstimate:
     @property
     def per_inference_j(self) -> float | None:
         """J of one inference; None for runs of networks, or without a total."""
-        return _ratio(self.total_j, self.inferences)
+        return ratio(self.total_j, self.inferences)
 
     @property
     def per_synaptic_op_j(self) -> float | None:
         """J of one synaptic operation, everything included; None without a total."""
-        return _ratio(self.total_j, self.synaptic_ops)
+        return ratio(self.total_j, self.synaptic_ops)
 
     @property
     def power_w(self) -> float | None:
         """Energy per second of model time, W; None without a model time or a total."""
-        return _ratio(self.total_j, self.model_s)
+        return ratio(self.total_j, self.model_s)
 
     def require_total(self) -> float:
         """The total in J.
@@ -153,6 +153,15 @@ class EnergyEstimate:
         ]
         lines = [f"{self.workload} on {self.title}, modelled: {self.summary()}"]
         lines.append(text_table(("term", "energy", "share"), cells, right=(1, 2)))
+        each = {
+            "inference": self.per_inference_j,
+            "synaptic operation": self.per_synaptic_op_j,
+            "second of model time": self.power_w,
+        }
+        known = [
+            f"{si(value, 'J')} per {name}" for name, value in each.items() if value is not None
+        ]
+        lines += [", ".join(known)] if known else []
         lines += [f"assumes {text}" for text in self.assumptions]
         if self.not_covered:
             lines.append(f"not in it: {', '.join(self.not_covered)}")
@@ -170,5 +179,6 @@ class EnergyEstimate:
         return energy_terms(ax, self.breakdown, missing=self.missing, title=title)
 
 
-def _ratio(value: float | None, number: float | None) -> float | None:
+def ratio(value: float | None, number: float | None) -> float | None:
+    """A quotient; None where one of both is not known, or there is nothing to divide by."""
     return value / number if value is not None and number else None

@@ -47,6 +47,7 @@ UNITS = {
     "1": (1.0, {}),
 }
 PREFIXED = ("J", "W", "s", "m", "m2", "OPS", "SOPS", "FLOP", "FLOPS", "B", "bit")
+PICO = PREFIXES["p"]
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,8 @@ def named(dimension) -> str:
 def si(value: float | None, unit: str = "", digits: int = 3) -> str:
     """A number with an SI prefix: ``si(1.234e-9, "J")`` is "1.23 nJ"; None is "-".
 
+    Beyond the prefixes, from 1e18 on and below 1e-18, it has a power of ten.
+
     Raises:
         ValueError: a number that is not finite.
     """
@@ -165,7 +168,10 @@ def si(value: float | None, unit: str = "", digits: int = 3) -> str:
         return f"0 {unit}".rstrip()
     # Rounded first: 999.9 is 1.00 k, not 1000.
     rounded = float(f"{value:.{digits - 1}e}")
-    power = min(max(math.floor(math.log10(abs(rounded)) / 3), -5), 5)
+    power = math.floor(math.log10(abs(rounded)) / 3)
+    if not -6 <= power <= 5:
+        return f"{rounded:.{digits - 1}e} {unit}".rstrip()
+    power = max(power, -5)
     prefix = {-5: "f", -4: "p", -3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
     prefix |= {4: "T", 5: "P"}
     number = rounded / 10.0 ** (3 * power)
