@@ -140,6 +140,9 @@ def test_crossover_fan_in_is_where_they_meet():
     assert pair[0] == pytest.approx(pair[1], rel=1e-12)
     # At a spike in every step no fan-in helps.
     assert math.isnan(crossover.crossover_fan_in(MODEL, layer, 1.0))
+    # Where weights are dear the lines meet below one input: spiking needs less at every fan-in.
+    dear = dataclasses.replace(MODEL, weight_bit=20.0)
+    assert math.isnan(crossover.crossover_fan_in(dear, layer, 0.05))
     several = crossover.crossover_fan_in(MODEL, layer, np.array([0.05, 1.0]))
     assert several[0] == found
     assert math.isnan(several[1])

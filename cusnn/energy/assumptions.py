@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from cusnn.energy.counts import Workload
+from cusnn.energy.bounds import number
+from cusnn.energy.counts import Workload, whole
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Assumptions:
             real time) and, for GPUs, for as long as the roofline needs.
         idle_power_w: of a GPU, W.
         flops_per_neuron_update: arithmetic of an update on a GPU; 4 is NeuroBench's leaky neuron.
+        bytes_per_weight: on a GPU, of those that ``dense`` reads and of those that are read once.
         dense: on a GPU every weight meets every input, as in a conventional network.
 
     Raises:
@@ -33,30 +34,21 @@ class Assumptions:
     seconds: float | None = None
     idle_power_w: float | None = None
     flops_per_neuron_update: float = 4.0
+    bytes_per_weight: float = 4.0
     dense: bool = False
 
     def __post_init__(self):
-        for name in ("hops_per_spike", "seconds", "idle_power_w", "flops_per_neuron_update"):
-            self._check(name, getattr(self, name), optional=name != "flops_per_neuron_update")
-        self._check("utilisation", self.utilisation)
-        if not 0 < self.utilisation <= 1:
+        for name in ("hops_per_spike", "seconds", "idle_power_w"):
+            if getattr(self, name) is not None:
+                number("estimate", name, getattr(self, name))
+        for name in ("flops_per_neuron_update", "bytes_per_weight"):
+            number("estimate", name, getattr(self, name))
+        if not 0 < number("estimate", "utilisation", self.utilisation) <= 1:
             raise ValueError(f"estimate: utilisation must be in (0, 1], got {self.utilisation}")
-        chips = self.chips
-        if chips is not None and (isinstance(chips, bool) or not isinstance(chips, int)):
-            raise TypeError(f"estimate: chips must be an integer or None, got {chips!r}")
-        if chips is not None and chips < 1:
-            raise ValueError(f"estimate: chips must be at least 1, got {chips}")
+        if self.chips is not None:
+            object.__setattr__(self, "chips", whole("estimate", "chips", self.chips, least=1))
         if not isinstance(self.dense, bool):
             raise TypeError(f"estimate: dense must be True or False, got {self.dense!r}")
-
-    @staticmethod
-    def _check(name: str, value, optional: bool = False) -> None:
-        if value is None and optional:
-            return
-        if isinstance(value, bool) or not hasattr(value, "__float__"):
-            raise TypeError(f"estimate: {name} must be a number, got {value!r}")
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"estimate: {name} must be finite and not negative, got {value}")
 
 
 def model_seconds(workload: Workload) -> float | None:

@@ -69,6 +69,8 @@ CHARGES = {
 def amount(workload: Workload, charge: str) -> int | None:
     """How much of it a workload has; None where a part was not counted.
 
+    Synaptic operations without a byte of weights say that bytes were not counted.
+
     Raises:
         KeyError: a charge that is time or inferences.
     """
@@ -77,6 +79,8 @@ def amount(workload: Workload, charge: str) -> int | None:
         raise KeyError(f"charge {charge!r} is no sum of counts")
     if charge in DIRECTED:
         return _hops(workload, charge)
+    if charge == "weight_bytes" and values == [0] and workload.counts.synaptic_ops != 0:
+        return None
     return None if None in values else sum(values)
 
 

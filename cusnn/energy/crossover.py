@@ -29,8 +29,8 @@ from cusnn.energy.bounds import bounded, rates, step_counts
 from cusnn.energy.catalogue import device
 from cusnn.energy.counts import whole
 from cusnn.energy.profiles import one_of
-from cusnn.energy.units import Quantity
-from cusnn.energy.yan import COPIES, PICO, activation_bits
+from cusnn.energy.units import PICO, Quantity
+from cusnn.energy.yan import COPIES, activation_bits
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ def crossover_fan_in(model: CostModel, layer: Layer, rate):
     slope = two - one
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.where(slope != 0, 1.0 - one / np.where(slope == 0, 1.0, slope), np.nan)
-    found = np.where(found > 0, found, np.nan)
+    found = np.where(found >= 1, found, np.nan)
     return float(found) if found.ndim == 0 else found
 
 
@@ -347,5 +347,5 @@ def _routing(model: CostModel, layer: Layer, price: str):
 
 
 def _picojoules(profile, term: str) -> float:
-    price = next(price for price in profile.prices if price.term == term)
+    price = profile.price(term)
     return Quantity(price.value, price.unit).to("pJ/" + price.unit.split("/", 1)[1]).value

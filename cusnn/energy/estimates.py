@@ -9,7 +9,7 @@ from cusnn.energy.assumptions import Assumptions, model_seconds
 from cusnn.energy.catalogue import DeviceProfile, Price, device
 from cusnn.energy.charges import ALL_IN, CHARGES, DIRECTED, NEEDED, amount
 from cusnn.energy.counts import Workload
-from cusnn.energy.profiles import weakest
+from cusnn.energy.profiles import ALONE, weakest
 from cusnn.energy.results import EnergyEstimate
 from cusnn.energy.roofline import roofline
 
@@ -62,7 +62,7 @@ class _Sum:
         self.chips: int | None = None
 
     def estimate(self) -> EnergyEstimate:
-        breakdown, low, high, paid = {}, [], [], set()
+        breakdown, low, high, whole, paid = {}, [], [], [], set()
         for price in self.profile.charged:
             if price.value is None:
                 continue
@@ -71,17 +71,18 @@ class _Sum:
             if number is None:
                 continue
             breakdown[price.term] = price.joules(number)
-            least, most = (
-                replace(price, value=value).joules(number)
-                for value in self.profile.spread(price.term)
-            )
-            low.append(least)
-            high.append(most)
+            others = self.profile.other_values(price.term)
+            whole += [p.joules(number) for p in others if _alone(p, price) and number]
+            same = [p.joules(number) for p in (price, *others) if not _alone(p, price)]
+            low.append(min(same))
+            high.append(max(same))
             if number:
                 self.evidence.append(price.evidence)
             if price.scope not in ("per_term", "static"):
                 self._note(f"{price.term.replace('_', ' ')}: {price.condition or 'not stated'}")
-        envelope = self.profile.scope == "envelope"
+        self._note_size()
+        # Envelopes of one power: where both rates are reached together, the larger is all.
+        least = max if self.profile.scope == "envelope" else math.fsum
         return EnergyEstimate(
             self.workload.name,
             self.profile.name,
@@ -90,9 +91,8 @@ class _Sum:
             self.profile.scope,
             self._grade(),
             breakdown,
-            # Envelopes of one power: where both rates are reached together, the larger is all.
-            (max(low) if envelope else math.fsum(low)) if low else None,
-            math.fsum(high) if high else None,
+            min([least(low), *whole]) if low else None,
+            max([math.fsum(high), *whole]) if high else None,
             **self._gaps(paid),
             assumptions=tuple(self.notes),
             chips=self.chips,
@@ -143,8 +143,9 @@ class _Sum:
             shown = charge == "hops_undirected" and workload.counts.hops == 0
             return 0 if shown else None
         if number is None:
-            for name in CHARGES[charge].counts:
-                self._known(name, getattr(workload.counts, name))
+            names = CHARGES[charge].counts
+            missing = [name for name in names if getattr(workload.counts, name) is None]
+            self.uncounted += missing or names
         return number
 
     def _known(self, name: str, value):
@@ -173,12 +174,7 @@ class _Sum:
             self.chips = self.assumed.chips
             self._note(_chips_text(self.chips))
             return self.chips
-        needs = []
-        for name in ("neurons", "synapses"):
-            capacity = self.profile.per_chip(name)
-            if capacity is not None:
-                share = getattr(self.workload, name) / (capacity * self.assumed.utilisation)
-                needs.append((max(1, math.ceil(share)), name))
+        needs = self._needs()
         if not needs:
             return self._known("chips", None)
         self.chips, limit = max(needs, key=lambda need: need[0])
@@ -191,9 +187,34 @@ class _Sum:
             self._note(f"more than the {system:,.0f} chips that the system has")
         return self.chips
 
+    def _needs(self) -> list[tuple[int, str]]:
+        """Chips that the network fills, by each limit that is published."""
+        needs = []
+        for name in ("neurons", "synapses"):
+            capacity = self.profile.per_chip(name)
+            if capacity is not None:
+                share = getattr(self.workload, name) / (capacity * self.assumed.utilisation)
+                needs.append((max(1, math.ceil(share)), name))
+        return needs
+
+    def _note_size(self) -> None:
+        """That prices of one chip were charged for a network that does not fit on it."""
+        if self.chips is None and self.profile.scope in ("per_term", *ALONE):
+            chips, limit = max(self._needs(), key=lambda need: need[0], default=(1, ""))
+            if chips > 1:
+                self._note(
+                    f"{chips:,} chips would hold it, by {limit}; what passes between chips is in "
+                    f"no price"
+                )
+
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _alone(other: Price, price: Price) -> bool:
+    """Whether another value of a price may hold the other terms, and so is never added to them."""
+    return other.scope in ALONE and price.scope not in ALONE
 
 
 def _chips_text(chips: int) -> str:

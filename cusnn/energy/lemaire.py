@@ -39,8 +39,7 @@ from cusnn.energy.bounds import bounded
 from cusnn.energy.counts import whole
 from cusnn.energy.profiles import one_of
 from cusnn.energy.shapes import Convolution, Dense
-
-PICO = 1e-12
+from cusnn.energy.units import PICO
 
 # By variant: what it does differently.
 VARIANTS = {

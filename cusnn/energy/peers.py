@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from cusnn.energy.bounds import bounded, rates
 from cusnn.energy.counts import whole
-from cusnn.energy.lemaire import PICO
 from cusnn.energy.profiles import one_of
 from cusnn.energy.shapes import Convolution, Dense
+from cusnn.energy.units import PICO
 
 
 @dataclass(frozen=True)

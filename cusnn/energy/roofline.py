@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 
 from cusnn.energy.assumptions import Assumptions, model_seconds
+from cusnn.energy.charges import amount
 from cusnn.energy.counts import Workload
 from cusnn.energy.profiles import DeviceProfile
 from cusnn.energy.results import EnergyEstimate
@@ -28,7 +29,8 @@ def roofline(workload: Workload, profile: DeviceProfile, assumed: Assumptions) -
     Args:
         workload: what ran.
         profile: with ``tdp``, ``memory_bandwidth``, ``fp32`` and ``bf16_dense``.
-        assumed: ``seconds``, ``idle_power_w``, ``flops_per_neuron_update``, ``dense``.
+        assumed: ``seconds``, ``idle_power_w``, ``flops_per_neuron_update``, ``bytes_per_weight``,
+            ``dense``.
 
     Raises:
         ValueError: idle power that is no less than the largest, or ``seconds`` in which the work
@@ -53,6 +55,10 @@ def roofline(workload: Workload, profile: DeviceProfile, assumed: Assumptions) -
         raise ValueError(
             f"estimate: {profile.title} needs at least {busy:.3g} s, got seconds={assumed.seconds}"
         )
+    if assumed.seconds is not None and assumed.seconds < memory + arithmetic:
+        # Done in less: they overlapped, or weights were used again.
+        share = assumed.seconds / (memory + arithmetic)
+        memory, arithmetic = share * memory, share * arithmetic
     rest = power - (idle or 0.0)
     breakdown = {"memory": rest * memory, "arithmetic": rest * arithmetic}
     low, high = power * busy, math.fsum(breakdown.values())
@@ -71,21 +77,20 @@ def roofline(workload: Workload, profile: DeviceProfile, assumed: Assumptions) -
 def _traffic(workload: Workload, assumed: Assumptions):
     """Most and least bytes from memory, FLOP; or None, and what was not counted."""
     counts = workload.counts
-    needed = ("effective_acs", "effective_macs", "neuron_updates_active", "neuron_updates_idle")
-    needed += ("weight_bytes", "state_bytes") + (("dense",) if assumed.dense else ())
-    uncounted = [name for name in needed if getattr(counts, name) is None]
+    needed = ("dense",) if assumed.dense else ("effective_acs", "effective_macs", "weight_bytes")
+    needed += ("neuron_updates_active", "neuron_updates_idle", "state_bytes")
+    uncounted = [name for name in needed if amount(workload, name) is None]
     if counts.plasticity_updates is None:
         uncounted.append("plasticity_updates")
     if any(name in needed for name in uncounted):
         return None, uncounted
-    operations = counts.dense if assumed.dense else counts.synaptic_ops
-    width = counts.weight_bytes / counts.synaptic_ops if counts.synaptic_ops else 0.0
-    weights = width * operations if assumed.dense else float(counts.weight_bytes)
-    flops = (
-        2.0 * operations if assumed.dense else 2.0 * counts.effective_macs + counts.effective_acs
-    )
+    if assumed.dense:
+        weights, flops = assumed.bytes_per_weight * counts.dense, 2.0 * counts.dense
+    else:
+        weights = float(counts.weight_bytes)
+        flops = 2.0 * counts.effective_macs + counts.effective_acs
     flops += assumed.flops_per_neuron_update * counts.neuron_updates
-    least = min(weights, width * workload.synapses)
+    least = min(weights, assumed.bytes_per_weight * workload.synapses)
     return (weights + counts.state_bytes, least, flops), uncounted
 
 
@@ -94,7 +99,10 @@ def _estimate(
 ) -> EnergyEstimate:
     each = f"{assumed.flops_per_neuron_update:g} FLOP for an update of a neuron"
     work = "every weight meets every input" if assumed.dense else "only inputs that are not 0"
+    if assumed.dense:
+        work += f", {assumed.bytes_per_weight:g} B each"
     on = "as long as it works" if assumed.seconds is None else f"for {assumed.seconds:g} s"
+    timed = None not in (assumed.seconds, assumed.idle_power_w)
     return EnergyEstimate(
         workload.name,
         profile.name,
@@ -107,7 +115,7 @@ def _estimate(
         high,
         tuple(unpriced),
         tuple(uncounted),
-        ("host",),
+        ("host",) if timed else ("launches, latency and waiting", "host"),
         (work, each, f"the board is on {on}"),
         1,
         workload.counts.synaptic_ops,

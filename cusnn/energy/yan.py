@@ -36,8 +36,8 @@ import numpy as np
 from cusnn.energy.bounds import bounded, rates, step_counts
 from cusnn.energy.counts import whole
 from cusnn.energy.profiles import one_of
+from cusnn.energy.units import PICO
 
-PICO = 1e-12
 COPIES = ("neuron", "synapse")
 
 
