@@ -321,7 +321,7 @@ def test_counts_that_are_none(tmp_path, text, match):
     [
         (("--device", "loihi"), "did you mean loihi1"),
         (("--device", "yan22-v1"), "holds constants of a model"),
-        (("--hops", "-1"), "hops_per_spike must be finite and not negative"),
+        (("--hops", "-1"), "hops_per_spike must be finite"),
     ],
 )
 def test_counts_on_impossible_devices(counted, options, match):
