@@ -516,6 +516,16 @@ def test_rings_that_fill_shared_memory_go_to_global_memory():
     )
 
 
+def test_tiles_are_few_where_starts_of_rows_would_be_larger_than_synapses():
+    """12 bytes for each of 1188 tiles, beside 4 for a synapse: 3564 synapses of a neuron."""
+    options = {"states": 3, "channels": 1, "longest": 62, "interval": 2, **H100}
+    for degree, tiles, memory in ((3563, 132, "global"), (3564, 1188, "shared")):
+        shape = engine.ring_shape(10**6, synapses=degree * 10**6, **options)
+        assert (shape.tiles, shape.memory) == (tiles, memory)
+    # Where tiles stay in shared memory, nothing is gained.
+    assert engine.ring_shape(77_169, synapses=77_169, **options).memory == "shared"
+
+
 def test_short_bits_make_words_wide():
     """Slot and delay of 700 neurons and 70 delays need 17 bits, but fit shared memory."""
     shape = engine.ring_shape(132 * 700, states=3, channels=1, longest=70, interval=1, **H100)
