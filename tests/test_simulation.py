@@ -412,7 +412,7 @@ def test_the_estimate_is_an_attribute():
 def test_small_networks_get_fewer_threads(monkeypatch):
     monkeypatch.setattr(pace.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert default_threads() == 8
-    for size, threads in ((1, 1), (4095, 1), (4096, 2), (10**6, 8)):
+    for size, threads in ((1, 1), (2999, 1), (3000, 2), (10**6, 8)):
         assert default_threads(Network((Population(size, CubaLIF(), "E"),))) == threads
     assert Simulation(busy()).threads == 1
     assert Simulation(busy(), threads=3).threads == 3

@@ -9,7 +9,7 @@ SECONDS_PER_CALL = 0.1
 MOST_STEPS_PER_CALL = 2**14
 CALLS_PER_TRIAL = 20
 CALLS_PER_EARLY_TRIAL = 3
-NEURONS_PER_THREAD = 2048
+NEURONS_PER_THREAD = 1500
 # Threads that anybody may ask for, and threads per core where that is more.
 MANY_THREADS, MANY_PER_CORE = 256, 4
 
