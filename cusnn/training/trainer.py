@@ -259,7 +259,13 @@ class Trainer:
                 draw = Draw(self.seed, (self.epoch << 32) + place)
                 given = self._disturbed(_given(train, batch), draw)
                 labels = self._labels(batch.labels)
-                value, answers = self._step(given, labels, train.steps, share, watch, draw)
+                try:
+                    value, answers = self._step(given, labels, train.steps, share, watch, draw)
+                except ValueError as error:
+                    raise ValueError(
+                        f"epoch {self.epoch + 1}, batch {place + 1}: {error}; where the data are "
+                        f"finite, the training diverged: take a smaller learning rate, or clip"
+                    ) from error
                 size = len(batch.labels)
                 losses = losses + value * size
                 right = right + (answers == labels).sum()
