@@ -185,6 +185,14 @@ class TestComparison:
         with pytest.raises(TypeError, match="measured must have joules"):
             compare(network(), "odin", measured=3.0)
 
+    def test_what_cannot_be_compared(self):
+        with pytest.raises(TypeError, match="compare: workload must be a Workload"):
+            compare(None)
+        with pytest.raises(TypeError, match="published must be `records"):
+            compare(network(), "odin", published="all")
+        with pytest.raises(TypeError, match="no option 'time', there are"):
+            compare(network(), "odin", time=3.0)
+
 
 class TestPictures:
     @pytest.fixture(autouse=True)

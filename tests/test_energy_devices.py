@@ -318,6 +318,13 @@ class TestRefused:
                 "cannot be added",
             ),
             (
+                [
+                    Price("peak", 6.8, "pJ/op", "envelope", charges="synaptic_ops"),
+                    Price("leak", 1.0, "mW/chip", "static", charges="chip_seconds"),
+                ],
+                "different scopes",
+            ),
+            (
                 [Price("each", 1.0, "uJ/inference", "per_inference", charges="inferences"), op()],
                 "different scopes",
             ),
@@ -428,6 +435,10 @@ class TestRegister:
     def test_unknown_alternatives_and_kinds(self):
         with pytest.raises(ValueError, match="no alternative 'loihi'; did you mean loihi1"):
             register_device("mine", [op()], alternatives=["loihi"])
+        with pytest.raises(TypeError, match="alternatives must be a list, got 'odin'"):
+            register_device("mine", [op()], alternatives="odin")
+        with pytest.raises(TypeError, match="prices must be a list"):
+            register_device("mine", op())
         with pytest.raises(ValueError, match="kind 'chip' is unknown"):
             register_device("mine", [op()], kind="chip")
         assert "mine" not in devices()

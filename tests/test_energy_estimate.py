@@ -410,7 +410,7 @@ class TestChipsAndTime:
             ({"chips": 1.5}, TypeError, "chips must be an integer"),
             ({"dense": 1}, TypeError, "dense must be True or False"),
             ({"idle_power_w": -1.0}, ValueError, "idle_power_w must be finite"),
-            ({"hop": 1.0}, TypeError, "hop"),
+            ({"hop": 1.0}, TypeError, "no option 'hop', there are hops_per_spike, "),
             ({"bytes_per_weight": -1}, ValueError, "bytes_per_weight must be finite"),
         ],
     )

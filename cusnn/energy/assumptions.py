@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from cusnn.energy.bounds import number
 from cusnn.energy.counts import Workload, whole
@@ -49,6 +49,19 @@ class Assumptions:
             object.__setattr__(self, "chips", whole("estimate", "chips", self.chips, least=1))
         if not isinstance(self.dense, bool):
             raise TypeError(f"estimate: dense must be True or False, got {self.dense!r}")
+
+
+def assumptions(options: dict) -> Assumptions:
+    """Assumptions from options by name.
+
+    Raises:
+        TypeError, ValueError: an unknown name; what ``Assumptions`` refuses.
+    """
+    known = [each.name for each in fields(Assumptions)]
+    for name in options:
+        if name not in known:
+            raise TypeError(f"estimate: no option {name!r}, there are {', '.join(known)}")
+    return Assumptions(**options)
 
 
 def model_seconds(workload: Workload) -> float | None:

@@ -87,9 +87,10 @@ def register_device(
         The profile.
 
     Raises:
+        TypeError: prices or alternatives that are no list.
         ValueError: a name that is taken, an unknown alternative, or what ``DeviceProfile`` refuses.
     """
-    profile = DeviceProfile(name, kind, tuple(prices), title, about, tuple(alternatives))
+    profile = DeviceProfile(name, kind, prices, title, about, alternatives)
     known = devices()
     if name in _published() or (name in _REGISTERED and not replace):
         raise ValueError(

@@ -209,6 +209,11 @@ def compare(
     Raises:
         TypeError, ValueError: as of ``estimate``; a measurement without joules, or infinite.
     """
+    if not isinstance(workload, Workload):
+        raise TypeError(f"compare: workload must be a Workload, got {workload!r}")
+    published = tuple(published)
+    if not all(isinstance(one, Record) for one in published):
+        raise TypeError(f"compare: published must be `records()` or some of them, got {published}")
     if device_names is None:
         device_names = _usual(workload)
     elif isinstance(device_names, (str, DeviceProfile)):
@@ -218,7 +223,7 @@ def compare(
         workload.name,
         estimates,
         tuple(_measured(measured)),
-        tuple(published),
+        published,
         workload.counts.synaptic_ops,
         workload.inferences,
         model_seconds(workload),

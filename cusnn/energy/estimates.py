@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from cusnn.energy.assumptions import Assumptions, model_seconds
+from cusnn.energy.assumptions import Assumptions, assumptions, model_seconds
 from cusnn.energy.catalogue import DeviceProfile, Price, device
 from cusnn.energy.charges import ALL_IN, CHARGES, DIRECTED, NEEDED, amount
 from cusnn.energy.counts import Workload
@@ -37,7 +37,7 @@ def estimate(workload: Workload, device_name: str | DeviceProfile, **options) ->
     """
     if not isinstance(workload, Workload):
         raise TypeError(f"estimate: workload must be a Workload, got {workload!r}")
-    profile, assumed = device(device_name), Assumptions(**options)
+    profile, assumed = device(device_name), assumptions(options)
     if profile.scope == "constants":
         raise ValueError(
             f"estimate: {profile.name!r} holds constants of a model, no count is charged them; "

@@ -115,6 +115,7 @@ class DeviceProfile:
         alternatives: names of profiles of the same device whose totals widen the range of this.
 
     Raises:
+        TypeError: prices or alternatives that are no list.
         ValueError: no prices, terms twice, a range of a term that isn't charged or has another
             unit, prices that can't be added.
     """
@@ -131,10 +132,14 @@ class DeviceProfile:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ValueError(f"device: name must be text, got {self.name!r}")
         one_of(owner, "kind", self.kind, KINDS)
+        if isinstance(self.prices, Price):
+            raise TypeError(f"{owner}: prices must be a list of Price, got {self.prices!r}")
         object.__setattr__(self, "prices", tuple(self.prices))
         if not self.prices or not all(isinstance(price, Price) for price in self.prices):
             raise ValueError(f"{owner}: prices must be Price, at least one, got {self.prices!r}")
         object.__setattr__(self, "title", self.title or self.name)
+        if isinstance(self.alternatives, str):
+            raise TypeError(f"{owner}: alternatives must be a list, got {self.alternatives!r}")
         object.__setattr__(self, "alternatives", tuple(self.alternatives))
         terms = [price.term for price in self.prices]
         twice = sorted({term for term in terms if terms.count(term) > 1})
@@ -168,8 +173,9 @@ class DeviceProfile:
                     f"{owner}: {price.term!r} is {price.scope} and may hold the other terms, hence "
                     f"cannot be added to them: {listed}; charge it alone, in a profile of its own"
                 )
-        scopes = {price.scope for price in charged} - {"static"}
-        if len(scopes) > 1:
+        scopes = {price.scope for price in charged}
+        # An upper bound from all the power holds the static power.
+        if len(scopes - {"static"}) > 1 or scopes == {"envelope", "static"}:
             raise ValueError(f"{owner}: prices of different scopes cannot be added: {listed}")
 
     @property
