@@ -13,6 +13,7 @@ operation are equal sizes.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Arg:
     may_be: str | None = None
     also: tuple[str, ...] = ()
 
-    @property
+    @functools.cached_property
     def letters(self) -> tuple[str, ...]:
         return tuple(self.axes.split())
 
@@ -50,9 +51,13 @@ class Arg:
     def shape_text(self) -> str:
         return f"[{', '.join(self.letters)}]"
 
-    @property
+    @functools.cached_property
     def dtypes(self) -> tuple[str, ...]:
         return self.dtype, *self.also
+
+    @property
+    def text(self) -> str:
+        return f"{' or '.join(self.dtypes)} {self.shape_text}"
 
 
 @dataclass(frozen=True)
@@ -461,18 +466,17 @@ def check(op: Op, sizes: dict[str, int] | None = None, **arrays) -> dict[str, in
 
 
 def _check_array(op: Op, arg: Arg, array) -> None:
-    expected = f"{' or '.join(arg.dtypes)} {arg.shape_text}"
     if not (hasattr(array, "dtype") and hasattr(array, "shape") and hasattr(array, "flags")):
         raise TypeError(
-            f"{op.name}: {arg.name} must be an array {expected}, got {type(array).__name__}"
+            f"{op.name}: {arg.name} must be an array {arg.text}, got {type(array).__name__}"
         )
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(
-            f"{op.name}: {arg.name} must be an array {expected}, got a masked one; pass .filled()"
+            f"{op.name}: {arg.name} must be an array {arg.text}, got a masked one; pass .filled()"
         )
-    if array.dtype.name not in arg.dtypes or not array.dtype.isnative:
+    if _name_of(array.dtype) not in arg.dtypes:
         raise TypeError(
-            f"{op.name}: {arg.name} must be {expected}, got {array.dtype} "
+            f"{op.name}: {arg.name} must be {arg.text}, got {array.dtype} "
             f"{list(array.shape)}; convert it with .astype({arg.dtype!r})"
         )
     if len(array.shape) != len(arg.letters):
@@ -483,6 +487,12 @@ def _check_array(op: Op, arg: Arg, array) -> None:
         )
     if arg.flow != "in" and not getattr(array.flags, "writeable", True):
         raise ValueError(f"{op.name}: {arg.name} is written to, but is read-only")
+
+
+@functools.cache
+def _name_of(dtype) -> str | None:
+    """Name of a dtype, which NumPy takes microseconds to make; None of one of another order."""
+    return dtype.name if dtype.isnative else None
 
 
 def check_memory(op: Op, **arrays) -> None:

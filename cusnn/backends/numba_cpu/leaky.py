@@ -1,18 +1,21 @@
 """Leaky integrators: membranes without spikes, T steps forward and back."""
 
+import math
+
 import numba
 import numpy as np
 
 from cusnn.backends.numba_cpu.chosen_rows import inner
-from cusnn.backends.numba_cpu.neuron_blocks import copy_back, copy_row
+from cusnn.backends.numba_cpu.neuron_blocks import block_length, copy_back, copy_row
 
-BLOCK = 1024
 TINY = np.float32(1e-30)
 ZERO = np.float32(0)
 
 
 def leaky_forward(current, state, membrane, final_state, coefficients):
-    _forward(current, state, membrane, final_state, *_rows(coefficients, current.shape[2]))
+    arrays = _wide(coefficients, current, state, membrane, final_state)
+    n = arrays[0].shape[2]
+    _forward(*arrays, *_rows(coefficients, n), block_length(n))
 
 
 def leaky_backward(
@@ -30,18 +33,18 @@ def leaky_backward(
     grad_state[:] = 0 if grad_final_state is None else grad_final_state
     if grad_coefficients is None:
         current = membrane = state = grad_coefficients = none
-    decay, gain, _ = _rows(coefficients, grad_membrane.shape[2])
-    _backward(
-        current,
-        membrane,
-        state,
-        grad_membrane,
-        grad_current,
-        grad_state,
-        grad_coefficients,
-        decay,
-        gain,
-    )
+    inputs = (current, membrane, state, grad_membrane)
+    arrays = _wide(coefficients, *inputs, grad_current, grad_state, grad_coefficients)
+    n = arrays[3].shape[2]
+    decay, gain, _ = _rows(coefficients, n)
+    _backward(*arrays, decay, gain, block_length(n))
+
+
+def _wide(coefficients, *arrays):
+    """Samples of equal neurons, [..., B, N], as as many neurons, [..., 1, B N]."""
+    if coefficients.values.shape[1] > 1:
+        return arrays
+    return [array.reshape(len(array), 1, math.prod(array.shape[1:])) for array in arrays]
 
 
 def _rows(coefficients, n):
@@ -49,13 +52,13 @@ def _rows(coefficients, n):
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def _forward(current, state, membrane, final_state, decay, gain, drive):
+def _forward(current, state, membrane, final_state, decay, gain, drive, length):
     _, batch, n = current.shape
-    blocks = -(-n // BLOCK)
+    blocks = -(-n // length)
     for job in numba.prange(batch * blocks):
         b = job // blocks
-        first = (job - b * blocks) * BLOCK
-        block = (b, first, min(first + BLOCK, n))
+        first = (job - b * blocks) * length
+        block = (b, first, min(first + length, n))
         _forward_block(current, state, membrane, final_state, decay, gain, drive, block)
 
 
@@ -85,12 +88,13 @@ def _backward(
     grad_coefficients,
     decay,
     gain,
+    length,
 ):
     _, batch, n = grad_membrane.shape
-    blocks = -(-n // BLOCK)
+    blocks = -(-n // length)
     for job in numba.prange(batch * blocks):
         b = job // blocks
-        first = (job - b * blocks) * BLOCK
+        first = (job - b * blocks) * length
         _backward_block(
             current,
             membrane,
@@ -101,7 +105,7 @@ def _backward(
             grad_coefficients,
             decay,
             gain,
-            (b, first, min(first + BLOCK, n)),
+            (b, first, min(first + length, n)),
         )
 
 
