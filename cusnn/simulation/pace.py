@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 # Steps per call of the engine grow until a call takes so long; Ctrl-C and progress wait for it.
-SECONDS_PER_CALL = 0.1
+SECONDS_PER_CALL, TELLING_SECONDS = 0.1, 0.01
 MOST_STEPS_PER_CALL = 2**14
 CALLS_PER_TRIAL = 20
 CALLS_PER_EARLY_TRIAL = 3
@@ -52,8 +52,9 @@ class Pace:
 
     Threads meet in every step, so where other programs take one of the cores, all wait for it;
     then one thread may be faster than several. Where it is free to choose, the pace takes what
-    was faster and tries the other now and then, at first more often: the first calls are short and
-    find nothing in the caches. No call but a trial does fewer than ``fewest`` steps.
+    was faster and tries the other now and then, at first more often: the first calls find nothing
+    in the caches. Short ones say nothing, for to start threads takes as long as they do. No call
+    but a trial does fewer than ``fewest`` steps.
     """
 
     def __init__(self, threads: int, free: bool, fewest: int = 1):
@@ -73,7 +74,8 @@ class Pace:
 
     def took(self, threads: int, seconds: float) -> None:
         """A call on so many threads took so many seconds per step."""
-        self._seconds[threads] = seconds
+        if self._steps * seconds >= TELLING_SECONDS or self._steps >= MOST_STEPS_PER_CALL:
+            self._seconds[threads] = seconds
         if self._steps * seconds < 0.5 * SECONDS_PER_CALL:
             self._steps = min(2 * self._steps, MOST_STEPS_PER_CALL)
         elif self._steps * seconds > 2 * SECONDS_PER_CALL:
