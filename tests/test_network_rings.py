@@ -516,12 +516,12 @@ def test_rings_that_fill_shared_memory_go_to_global_memory():
     )
 
 
-def test_tiles_are_few_where_starts_of_rows_would_be_larger_than_synapses():
-    """12 bytes for each of 1188 tiles, beside 4 for a synapse: 3564 synapses of a neuron."""
+def test_tiles_are_few_where_that_takes_less_memory():
+    """12 bytes for each of 1056 tiles more, beside 4 for weights of 32 bits in each of 3168."""
     options = {"states": 3, "channels": 1, "longest": 62, "interval": 2, **H100}
-    for degree, tiles, memory in ((3563, 132, "global"), (3564, 1188, "shared")):
+    for degree, expected in ((3167, (132, True, "global")), (3168, (1188, False, "shared"))):
         shape = engine.ring_shape(10**6, synapses=degree * 10**6, **options)
-        assert (shape.tiles, shape.memory) == (tiles, memory)
+        assert (shape.tiles, shape.wide, shape.memory) == expected
     # Where tiles stay in shared memory, nothing is gained.
     assert engine.ring_shape(77_169, synapses=77_169, **options).memory == "shared"
 

@@ -26,7 +26,7 @@ MEMORIES = ("shared", "global")
 FEWEST_NEURONS = 128
 # Shared memory that the kernel has beside the tile.
 KEPT_BYTES = 1024
-# Of a row: where it starts, and while it is built its length.
+# Of a row: where it starts, and while it is built its length. Of a synapse, or of its weight.
 ROW_BYTES, WORD_BYTES = 12, 4
 # Steps of delay, and cells of a tile's rings, that the kernel counts.
 LONGEST, MOST_CELLS = 2**15 - 1, 2**31 - 1
@@ -110,7 +110,7 @@ def ring_shape(
     exchange; rings in global memory, at most 64 per synaptic event. The former is more below
     ``slots`` * ``channels`` / 8 events per neuron and exchange. And the starts of rows take 12
     bytes per tile and neuron. So rings are in global memory where tiles would come and go and have
-    fewer than 128 neurons, or so many tiles that starts of rows are larger than synapses.
+    fewer than 128 neurons, or take more memory for starts of rows and synapses.
 
     Args:
         n_neurons: number of neurons N.
@@ -155,15 +155,25 @@ def ring_shape(
         )
     sizes = n_neurons, channels, longest, wide, processors
     if memory is None:
-        memory = "global"
-        if fits["shared"]:
-            tiles, most, _ = _cut(fits["shared"], False, *sizes)
-            light = synapses is None or ROW_BYTES * tiles * n_neurons <= WORD_BYTES * synapses
-            if tiles <= processors or (most >= FEWEST_NEURONS and light):
-                memory = "shared"
+        memory = _memory(fits, synapses, *sizes)
     tiles, _, wide = _cut(fits[memory], memory == "global", *sizes)
     slot_bits = max(channels * -(-n_neurons // tiles) - 1, 0).bit_length()
     return RingShape(tiles, slots, slot_bits, wide, tiles <= processors, memory)
+
+
+def _memory(fits: dict[str, int], synapses: int | None, n: int, *sizes) -> str:
+    """Where rings are, by the rule of ``ring_shape``; ``sizes`` as for ``_cut``."""
+    if not fits["shared"]:
+        return "global"
+    cuts = [_cut(fits[memory], memory == "global", n, *sizes) for memory in MEMORIES]
+    here, there = (
+        ROW_BYTES * tiles * n + WORD_BYTES * (1 + wide) * (synapses or 0) for tiles, _, wide in cuts
+    )
+    tiles, most, _ = cuts[0]
+    if tiles <= sizes[-1]:
+        return "shared"
+    light = synapses is None or here <= there
+    return "shared" if most >= FEWEST_NEURONS and light else "global"
 
 
 def _cut(fits: int, few: bool, n: int, channels: int, longest: int, wide: bool, processors: int):
