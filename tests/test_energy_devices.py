@@ -295,6 +295,8 @@ class TestRefused:
         [
             ([], "at least one"),
             ([op(), op()], "terms stand twice: a"),
+            ([op(), Price("neurons", 0, "count", "capacity")], "'neurons' must be above 0"),
+            ([Price("tdp", 0.0, "W", "system")], "'tdp' must be above 0; give None"),
             (
                 [Price("all", 26.0, "pJ/op", "all_in", charges="synaptic_ops"), op(term="b")],
                 "cannot be added to them: all \\(all_in\\), b \\(per_term\\)",

@@ -4,6 +4,7 @@ import pytest
 
 import cusnn.energy.catalogue as registry
 from cusnn.energy import (
+    DeviceProfile,
     OpCounts,
     Price,
     Workload,
@@ -382,6 +383,13 @@ class TestChipsAndTime:
         assert note in found.assumptions
         assert found.chips is None
         assert not any("would hold" in text for text in estimate(network(), "odin").assumptions)
+
+    def test_a_capacity_that_is_not_published_is_none(self):
+        power = Price("power", 1.0, "W/chip", "envelope", charges="chip_seconds")
+        neurons = Price("neurons", None, "count", "none_published")
+        chip = DeviceProfile("chip", "digital_neuromorphic", (power, neurons))
+        assert estimate(network(), chip).uncounted == ("chips",)
+        assert estimate(network(), chip, chips=1).total_j == exact(0.01)
 
     def test_time_is_the_model_time_unless_given(self):
         found = estimate(network(), "loihi2")

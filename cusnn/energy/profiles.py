@@ -28,6 +28,7 @@ KINDS = (
     "biological",
 )
 ROOFLINE = ("tdp", "memory_bandwidth", "fp32", "bf16_dense")
+CAPACITIES = ("neurons", "synapses", "neurons_one_byte", "synapses_one_byte", "chips")
 ENERGY = (("J", 1),)
 
 
@@ -116,8 +117,8 @@ class DeviceProfile:
 
     Raises:
         TypeError: prices or alternatives that are no list.
-        ValueError: no prices, terms twice, a range of a term that isn't charged or has another
-            unit, prices that can't be added.
+        ValueError: no prices, terms twice, a chip without room or a GPU without power, a range of
+            a term that isn't charged or has another unit, prices that can't be added.
     """
 
     name: str
@@ -145,6 +146,9 @@ class DeviceProfile:
         twice = sorted({term for term in terms if terms.count(term) > 1})
         if twice:
             raise ValueError(f"{owner}: terms stand twice: {', '.join(twice)}")
+        for price in self.prices:
+            if price.term in (*ROOFLINE, *CAPACITIES) and price.value == 0:
+                raise ValueError(f"{owner}: {price.term!r} must be above 0; give None for unknown")
         self._check_ranges(owner)
         self._check_sum(owner)
 
@@ -246,7 +250,8 @@ class DeviceProfile:
         Where it holds fewer synapses of one byte than it holds at most, theirs is the figure.
         """
         terms = (f"{what}_one_byte", what)
-        return next((p for term in terms for p in self.prices if p.term == term), None)
+        known = [p for p in self.prices if p.value is not None]
+        return next((p for term in terms for p in known if p.term == term), None)
 
     def per_chip(self, what: str) -> float | None:
         """Neurons or synapses of one chip; None where that isn't published."""
