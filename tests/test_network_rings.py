@@ -516,6 +516,15 @@ def test_rings_that_fill_shared_memory_go_to_global_memory():
     )
 
 
+def test_cells_of_a_tile_are_counted_in_31_bits():
+    """Which only more shared memory than any GPU has lets states of so many neurons reach."""
+    options = {"states": 4, "channels": 2, "longest": 32_767, "interval": 1, "shared": 2**20}
+    shape = engine.ring_shape(32_768, processors=1, memory="global", **options)
+    assert (shape.tiles, shape.resident) == (2, False)
+    shape = engine.ring_shape(32_767, processors=1, memory="global", **options)
+    assert (shape.tiles, shape.resident) == (1, True)
+
+
 def test_tiles_are_few_where_that_takes_less_memory():
     """12 bytes for each of 1056 tiles more, beside 4 for weights of 32 bits in each of 3168."""
     options = {"states": 3, "channels": 1, "longest": 62, "interval": 2, **H100}
