@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -408,6 +410,26 @@ def test_yan_sensitivity_is_a_row_per_value():
 def test_yan_refuses(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# The package
+
+
+def test_models_and_prices_need_numpy_alone():
+    code = """
+import sys
+import cusnn.energy as energy
+energy.crossover.cost_model()
+energy.peers.syops(1, 1)
+energy.lemaire.VARIANTS, energy.yan.Twins().crossover(5), energy.thresholds, energy.shapes
+workload = energy.Workload("w", {"all": energy.OpCounts()}, 1, 1, 1)
+energy.compare(workload, seconds=1.0, hops_per_spike=1.0)
+energy.metrics
+heavy = {"numba", "torch", "matplotlib", "pandas", "cupy", "scipy", "pynvml", "rich"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+assert {"crossover", "lemaire", "metrics", "estimate"} <= set(dir(energy))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # KerasSpiking, syops-counter, SpikingJelly
