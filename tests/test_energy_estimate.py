@@ -399,6 +399,12 @@ class TestChipsAndTime:
         assert estimate(network(), "loihi2", seconds=0.5).total_j == exact(0.5)
         assert estimate(network(model_time_ms=None), "loihi2").uncounted == ("seconds",)
 
+    def test_evidence_without_a_time_is_that_of_the_price(self):
+        # How many neurons Hala Point has is primary, its power per chip derived.
+        found = estimate(network(model_time_ms=None), "hala-point")
+        assert found.breakdown == {}
+        assert found.evidence == "derived"
+
     def test_more_chips_than_a_system_has(self):
         found = estimate(network(neurons=1_200_000_000), "hala-point")
         assert found.chips == 1203

@@ -89,7 +89,7 @@ class _Sum:
             self.profile.title,
             self.profile.kind,
             self.profile.scope,
-            self._grade(),
+            self._grade(breakdown),
             breakdown,
             min([least(low), *whole]) if low else None,
             max([math.fsum(high), *whole]) if high else None,
@@ -101,9 +101,12 @@ class _Sum:
             model_s=model_seconds(self.workload),
         )
 
-    def _grade(self) -> str:
+    def _grade(self, breakdown: dict[str, float]) -> str:
         prices = [price.evidence for price in self.profile.charged if price.value is not None]
-        return weakest(self.evidence or prices) if prices else "none"
+        if not any(breakdown.values()):
+            # Nothing was charged: what would be.
+            return weakest([*prices, *self.evidence]) if prices else "none"
+        return weakest(self.evidence)
 
     def _pays_for(self, price: Price) -> tuple[str, ...]:
         if price.scope == "all_in":
