@@ -752,7 +752,7 @@ def build_sizes(sizes: Sizes) -> Sizes:
 def build_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
     network, planned = microcircuit(sizes["percent"])
     settings = {"seed": network.seed, "channels": planned.channels, "threads": default_threads()}
-    return dict(planned.build), settings
+    return dict(planned.build), settings | {"tell": lambda share: None}
 
 
 def build_bytes(sizes: Sizes, arrays: dict) -> int:

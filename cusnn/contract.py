@@ -369,7 +369,7 @@ _op(
     Arg("row_starts", "X N", "out", "int64"),
     Arg("offsets", "X N D+1", "out", "uint32"),
     Arg("initial", "S N", "out"),
-    settings=("seed", "channels", "threads"),
+    settings=("seed", "channels", "threads", "tell"),
     kernels=(),
     backends=("numpy", "numba"),
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 from typer.testing import CliRunner
 
 from cusnn import __version__, cli, driver, info, models
@@ -18,7 +19,7 @@ from cusnn.cli import files, tables
 from cusnn.cli.info import gpu_text
 from cusnn.cli.models import brunel, microcircuit, vogels_abbott
 from cusnn.cli.settings import Settings
-from cusnn.cli.simulation import Run, built
+from cusnn.cli.simulation import Building, Run, built
 from cusnn.cli.summary import population_figures, print_table
 from cusnn.simulation import Result, Simulation, memory
 
@@ -512,6 +513,20 @@ def test_cuda_with_a_gpu(monkeypatch, tmp_path):
     monkeypatch.setattr("cusnn.simulation.memory_estimate", lambda *_, **named: 10**9)
     monkeypatch.setattr("cusnn.simulation.Simulation", simulation)
     assert refused(run_tiny(tmp_path, "--backend", "cuda")) == "error: cuda 1"
+
+
+def test_a_build_shows_how_long_it_still_takes():
+    """A bar without an end while code is compiled, then one that knows its end."""
+    clock = iter(np.arange(100.0))
+    bar = Progress(disable=True, get_time=lambda: float(next(clock)))
+    building = Building(bar)
+    building(0.0)
+    (task,) = bar.tasks
+    assert (task.description, task.total) == ("compiling", None)
+    for share in (0.0, 0.1, 0.2, 0.3):
+        building(share)
+    assert (task.description, task.completed, task.fields["note"]) == ("building", 0.3, "30%")
+    assert task.time_remaining > 0
 
 
 def test_too_little_memory(monkeypatch, tmp_path):

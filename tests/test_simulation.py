@@ -318,12 +318,17 @@ def test_progress(whole):
     assert bits(simulation.result()) == bits(whole)
 
 
-def test_progress_of_the_build():
-    shares = []
-    Simulation(busy(), backend="numpy", threads=1, progress=shares.append)
-    assert (shares[0], shares[-1]) == (0.0, 1.0)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_of_the_build(engine_backend, threads):
+    """Compiling, building, and on Numba every projection twice, by its share of the synapses."""
+    shares, net = [], busy()
+    Simulation(net, backend=engine_backend, threads=threads, progress=shares.append)
+    assert (shares[:2], shares[-1]) == ([0.0, 0.0], 1.0)
     assert shares == sorted(shares)
-    assert len(shares) > 2
+    passed = np.cumsum([net.synapses(projection) for projection in net.projections])
+    halves = passed / net.n_synapses / 2
+    expected = [*halves, *(halves + 0.5)] if engine_backend == "numba" else [1.0]
+    np.testing.assert_allclose(shares[2:-1], expected)
 
 
 @pytest.fixture

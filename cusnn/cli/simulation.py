@@ -58,11 +58,25 @@ def build(console: Console, network, settings: Settings):
     if settings.record:
         options["record"] = records(settings, network)
     with _progress_bar(console) as progress:
-        task = progress.add_task("compiling and building", total=1.0, note="")
-        options["progress"] = lambda share: progress.update(task, completed=share)
+        options["progress"] = Building(progress)
         if settings.resume is None:
             return Simulation(network, **options)
         return Simulation.load(settings.resume, network, **options)
+
+
+class Building:
+    """A bar that moves without an end while code is compiled, and with one from the second call."""
+
+    def __init__(self, progress: Progress):
+        self._progress, self._calls = progress, 0
+        self._task = progress.add_task("compiling", total=None, note="")
+
+    def __call__(self, share: float) -> None:
+        self._calls += 1
+        if self._calls == 2:
+            self._progress.reset(self._task, total=1.0, description="building")
+        if self._calls >= 2:
+            self._progress.update(self._task, completed=share, note=f"{share:.0%}")
 
 
 def simulate(console: Console, settings: Settings, simulation) -> Run:

@@ -14,6 +14,7 @@ in its high 16 (two's complement); or, where weights need more, a word that is t
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -95,6 +96,7 @@ def network_build(
     seed: int,
     threads: int = 1,
     backend: str | None = None,
+    tell: Callable[[float], None] | None = None,
 ) -> NetworkTables:
     """Draw all synapses and sort them by tile, source and delay.
 
@@ -131,6 +133,8 @@ def network_build(
         seed: 0 to 2**32 - 1.
         threads: threads at most.
         backend: "numpy" or "numba"; None for the default.
+        tell: called as ``tell(share)`` with the share of the work that is done, 0 to 1, where it
+            takes long many times, and from another thread; None for nobody.
 
     Returns:
         NetworkTables.
@@ -147,7 +151,8 @@ def network_build(
     name, xp = _choose(op.name, tables, backend)
     outputs = contract.allocate(op, xp, sizes, () if wide else ("amounts",))
     function = dispatch.function(name, op)
-    function(**tables, **outputs, seed=seed, channels=channels, threads=threads)
+    tell = tell or (lambda share: None)
+    function(**tables, **outputs, seed=seed, channels=channels, threads=threads, tell=tell)
     return NetworkTables(**outputs)
 
 

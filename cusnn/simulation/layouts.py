@@ -79,11 +79,12 @@ def layout(
     backend: str,
     exchange: str | None = None,
     memory: str | None = None,
+    tell: Callable[[float], None] | None = None,
 ) -> SortedRows | Rings:
     """A network built as its backend wants it."""
     if has_rings(backend):
         return Rings(planned, backend=backend, exchange=exchange, memory=memory)
-    return SortedRows(planned, threads=threads, backend=backend)
+    return SortedRows(planned, threads=threads, backend=backend, tell=tell)
 
 
 def tiles_for(n_neurons: int, channels: int, threads: int) -> int:
@@ -115,7 +116,7 @@ class SortedRows:
 
     Args:
         planned: tables of the network.
-        threads, backend: as for ``ops.network.network_build``.
+        threads, backend, tell: as for ``ops.network.network_build``.
 
     Attributes:
         initial: state at the start where ``planned.build`` says it, float32 [S, N].
@@ -125,7 +126,14 @@ class SortedRows:
 
     most_steps, fewest_steps = MOST_STEPS, 1
 
-    def __init__(self, planned: Plan, *, threads: int, backend: str):
+    def __init__(
+        self,
+        planned: Plan,
+        *,
+        threads: int,
+        backend: str,
+        tell: Callable[[float], None] | None = None,
+    ):
         network, channels = planned.network, planned.channels
         self._planned, self._tiles = planned, tiles_for(network.size, channels, threads)
         self._options = {"seed": network.seed, "backend": backend, "channels": channels}
@@ -137,6 +145,7 @@ class SortedRows:
             states=planned.states,
             wide=planned.wide,
             threads=threads,
+            tell=tell,
             **self._options,
         )
         self.initial = built.initial

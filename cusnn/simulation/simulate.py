@@ -67,7 +67,9 @@ class Simulation:
             counted in any case.
         exchange: how the blocks of a GPU hear of spikes, "mailbox" or "barrier" (a barrier of
             the whole grid); None for the default. The spikes do not depend on it.
-        progress: called as ``progress(share)`` with the share of the build that is done, 0 to 1.
+        progress: called as ``progress(share)`` with the share of the build that is done: 0 where
+            compiling begins and again where building does, then more and more, at last 1; maybe
+            from another thread.
 
     Attributes:
         network: as given.
@@ -108,10 +110,14 @@ class Simulation:
         tell(0.0)
         self._plan = plan(network)
         self.compile_s = _compile(self._plan, self.threads, self.backend, self.exchange)
-        tell(0.1)
+        tell(0.0)
         started, cpu_started = time.perf_counter(), time.process_time()
         self._layout = layout(
-            self._plan, threads=self.threads, backend=self.backend, exchange=self.exchange
+            self._plan,
+            threads=self.threads,
+            backend=self.backend,
+            exchange=self.exchange,
+            tell=tell,
         )
         self._pace = Pace(self.threads, threads is None, self._layout.fewest_steps)
         self._initial = fill_initial(network, self._layout.initial)

@@ -62,14 +62,13 @@ def network_build(
     seed,
     channels,
     threads,
+    tell,
 ):
     """Count, sum up, place: each thread draws all synapses twice and keeps those of its tiles."""
     n_tiles = row_starts.shape[0]
     workers = min(threads, n_tiles)
     owner = np.arange(n_tiles) % workers
     tables = (
-        connections,
-        weights,
         counted,
         thresholds,
         listed_sources,
@@ -83,16 +82,25 @@ def network_build(
         seed,
     )
 
+    passed = connections[:, 1].cumsum() / max(connections[:, 1].sum(), 1)
+
+    def draw(place, worker):
+        for j, share in enumerate(passed):
+            one = slice(j, j + 1)
+            own_synapses(place, worker, owner, connections[one], weights[one], *tables)
+            if worker == 0:  # the others are about as far
+                tell(0.5 * (place + share))
+
     def count(worker):
         offsets[worker::workers] = 0
-        own_synapses(False, worker, owner, *tables)
+        draw(False, worker)
         return [
             accumulate_rows(offsets[tile], row_starts[tile])
             for tile in range(worker, n_tiles, workers)
         ]
 
     def place(worker):
-        own_synapses(True, worker, owner, *tables)
+        draw(True, worker)
         for tile in range(worker, n_tiles, workers):
             restore_offsets(offsets[tile])
 

@@ -28,6 +28,7 @@ def network_build(
     seed,
     channels,
     threads,
+    tell,
 ):
     """Words sorted by (tile, source, delay, number of the synapse), and where each row starts."""
     n_tiles, n_neurons, n_delays = offsets.shape[0], offsets.shape[1], offsets.shape[2] - 1
@@ -50,6 +51,7 @@ def network_build(
     initial[:] = 0
     for (start, size, stream, kind, state), row in zip(groups, voltages, strict=True):
         initial[state, start : start + size] = initial_values(kind, row, size, seed, stream)
+    tell(1.0)
 
 
 def network_advance(
