@@ -333,6 +333,18 @@ def test_gradients_are_those_of_neuron_and_product(backend, shape, name, given):
         np.testing.assert_allclose(found.coefficients[key], gradient, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["lif", "rest"])
+def test_resets_are_detached(backend, name):
+    shape = (20, 3, 40, 35)
+    spikes, weights, bias = make(shape)
+    given = (spikes, weights, NEURONS[name], *make_gradients(shape, 2), bias)
+    attached, expected = (back(None, *given, detach_reset=d) for d in (False, True))
+    assert np.abs(attached.state - expected.state).max() > 1e-3
+    found = back(backend, *given, detach_reset=True)
+    assert same_bits(found.state, expected.state)
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-4, atol=1e-5)
+
+
 def test_order_is_from_the_last_step(backend):
     """In float32 1e8 + 1 - 1e8 is 0, and 1e8 - 1e8 + 1 is 1."""
     spikes = np.ones((3, 1, 1), np.uint8)

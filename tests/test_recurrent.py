@@ -135,6 +135,18 @@ def test_neurons_of_several_warps(backend, n):
         np.testing.assert_allclose(found.coefficients[key], gradient, rtol=1e-3, atol=1e-3)
 
 
+def test_resets_are_detached(backend):
+    neuron = NEURONS["lif"]
+    given, grads = make(neuron), gradients(neuron)
+    attached, expected = (
+        back(None, neuron, given, *grads, detach_reset=detached) for detached in (False, True)
+    )
+    assert np.abs(attached.current - expected.current).max() > 1e-3
+    found = back(backend, neuron, given, *grads, detach_reset=True)
+    assert same_bits(found.current, expected.current)
+    assert same_bits(found.state, expected.state)
+
+
 def test_gradients_by_plain_loops(backend):
     """Back step by step through neuron_backward, products one by one."""
     neuron = NEURONS["rest"]
