@@ -110,6 +110,10 @@ class TestByHand:
         assert found.per_synaptic_op_j == exact(26e-12)
         assert (found.scope, found.evidence) == ("all_in", "secondary")
         assert estimate(run, "truenorth-peak").total_j == exact(0.0067108864)
+        # The 1,048,576 neurons and 268 million synapses are a little more than "1 M" and "256 M".
+        note = "34.9 mW per chip in real time; the price was published at 72.0 mW"
+        assert note in found.assumptions
+        assert not any("real time" in text for text in estimate(run, "odin").assumptions)
 
     @pytest.mark.parametrize(
         ("name", "total", "low"),

@@ -12,6 +12,7 @@ from cusnn.energy.counts import Workload
 from cusnn.energy.profiles import ALONE, weakest
 from cusnn.energy.results import EnergyEstimate
 from cusnn.energy.roofline import roofline
+from cusnn.energy.units import si
 
 
 def estimate(workload: Workload, device_name: str | DeviceProfile, **options) -> EnergyEstimate:
@@ -81,6 +82,7 @@ class _Sum:
             if price.scope not in ("per_term", "static"):
                 self._note(f"{price.term.replace('_', ' ')}: {price.condition or 'not stated'}")
         self._note_size()
+        self._note_power(breakdown)
         # Envelopes of one power: where both rates are reached together, the larger is all.
         least = max if self.profile.scope == "envelope" else math.fsum
         return EnergyEstimate(
@@ -209,6 +211,21 @@ class _Sum:
                     f"{chips:,} chips would hold it, by {limit}; what passes between chips is in "
                     f"no price"
                 )
+
+    def _note_power(self, breakdown: dict[str, float]) -> None:
+        """What an all-in price comes to in real time, beside the power at which it was published.
+
+        Most of such a price is power that the chip takes at any rate of spikes.
+        """
+        published = self.profile.value("chip_power_operating_point", "W/chip")
+        seconds = model_seconds(self.workload)
+        if published is None or not seconds or not breakdown:
+            return
+        chips = max((number for number, _ in self._needs()), default=1)
+        watts = si(sum(breakdown.values()) / seconds / chips, "W")
+        self._note(
+            f"{watts} per chip in real time; the price was published at {si(published, 'W')}"
+        )
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
