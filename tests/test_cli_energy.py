@@ -21,6 +21,7 @@ from cusnn.energy import (
     devices,
     measure,
     meter,
+    nvml,
     sensors,
     verdict,
 )
@@ -218,6 +219,7 @@ def printed(spent):
 
 def test_a_missing_package_is_a_reason(counted, monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
+    monkeypatch.setattr(nvml, "LIBRARY", "libnone.so.1")
     spent = Spent.of(Workload.load(counted), (measure(lambda: None, source="NVML"),))
     text = printed(spent)
     assert 'not measured, GPU (NVML): nvidia-ml-py is not installed: pip install "cusnn[' in text

@@ -1,6 +1,8 @@
 """Measured energy, by machines whose power and clock are set by hand."""
 
+import ctypes
 import json
+import subprocess
 import sys
 import threading
 from types import SimpleNamespace
@@ -8,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from cusnn import driver
-from cusnn.energy import meter, sensors
+from cusnn.energy import meter, nvml, sensors
 from cusnn.energy.meter import Measurement, Meter, measure
 
 IDLE_W = 50
@@ -297,6 +299,7 @@ def test_measure_refuses(changed, text):
 
 def test_without_the_package(machine, monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
+    monkeypatch.setattr(nvml, "LIBRARY", "libnone.so.1")
     found = measure(machine.work())
     assert found.joules is None
     assert found.reason == 'nvidia-ml-py is not installed: pip install "cusnn[energy]"'
@@ -407,6 +410,164 @@ def test_waits_for_the_library_that_uses_the_gpu(monkeypatch, library, initialis
     monkeypatch.setattr(meter, "sys", SimpleNamespace(modules=modules))
     meter._wait_for_gpu()
     assert done == waits
+
+
+# ------------------------------------------------------------------ NVML without its package
+
+# Two GPUs with handles 1 and 2, in C; ``energy`` is what both have used, ``mig`` the second's mode.
+C_LIBRARY = """
+#include <cstdio>
+#include <cstring>
+typedef unsigned int u32; typedef unsigned long u64; typedef char* handle;
+static const int INVALID = 2, UNSUPPORTED = 3, SMALL = 7;
+static int put(const char* s, char* out, u32 n) {
+  return std::snprintf(out, n, "%s", s) < (int)n ? 0 : SMALL;
+}
+extern "C" {
+u64 energy = 0; u32 mig = 0, processes = 3; int opened = 0, started = 0;
+int nvmlInit_v2() { ++opened; return started; }
+int nvmlInitWithFlags(u32) { return nvmlInit_v2(); }
+int nvmlShutdown() { --opened; return 0; }
+const char* nvmlErrorString(int e) {
+  return e == INVALID ? "Invalid Argument" : e == UNSUPPORTED ? "Not Supported" : "Unknown Error";
+}
+int nvmlSystemGetDriverVersion(char* out, u32 n) { return put("599.01", out, n); }
+int nvmlDeviceGetCount_v2(u32* n) { *n = 2; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(u32 i, handle* h) {
+  if (i > 1) return INVALID;
+  *h = (handle)0 + i + 1 + (1ul << 40); return 0;  // no handle of 32 bits
+}
+int nvmlDeviceGetHandleByPciBusId_v2(const char* bus, handle* h) {
+  if (std::strcmp(bus, "0000:B1:00.0")) return INVALID;
+  return nvmlDeviceGetHandleByIndex_v2(1, h);
+}
+static long which(handle h) { return h - ((handle)0 + (1ul << 40)); }
+int nvmlDeviceGetUUID(handle h, char* out, u32 n) {
+  return put(which(h) == 1 ? "GPU-aa11" : "GPU-ab22", out, n);
+}
+int nvmlDeviceGetName(handle h, char* out, u32 n) { return put("C 100", out, n); }
+int nvmlDeviceGetMigMode(handle h, u32* now, u32* next) {
+  if (which(h) == 1) return UNSUPPORTED;
+  *now = mig; *next = 1; return 0;
+}
+int nvmlDeviceGetTotalEnergyConsumption(handle h, u64* mj) {
+  *mj = energy + (which(h) == 2 ? 1ul << 40 : 0); return 0;
+}
+int nvmlDeviceGetEnforcedPowerLimit(handle, u32* mw) { *mw = 700000; return 0; }
+int nvmlDeviceGetTemperature(handle, u32 sensor, u32* c) { *c = 30 + sensor; return 0; }
+int nvmlDeviceGetClockInfo(handle, u32 kind, u32* mhz) { *mhz = 1000 * kind; return 0; }
+int nvmlDeviceGetComputeRunningProcesses_v3(handle, u32* n, void*) {
+  bool fits = *n >= processes; *n = processes; return fits ? 0 : SMALL;
+}
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nvml")
+    source, library = folder / "nvml.cpp", folder / "libnvidia-ml.so.1"
+    source.write_text(C_LIBRARY)
+    command = ["g++", "-shared", "-fPIC", "-w", "-o", str(library), str(source)]
+    subprocess.run(command, check=True)
+    return library
+
+
+@pytest.fixture
+def c_library(machine, monkeypatch, compiled):
+    """The library in the place of the driver's, without pynvml; a variable of it by name."""
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    monkeypatch.setattr(nvml, "LIBRARY", str(compiled))
+    library = ctypes.CDLL(str(compiled))
+
+    def variable(name, kind=ctypes.c_int):
+        return kind.in_dll(library, name)
+
+    energy = variable("energy", ctypes.c_ulong)
+    for name, value in (("mig", 0), ("processes", 3), ("opened", 0), ("started", 0)):
+        variable(name).value = value
+    energy.value = 0
+    machine.looking.append(lambda: setattr(energy, "value", machine.shown))
+    return variable
+
+
+def test_a_gpu_without_the_package(machine, c_library, monkeypatch):
+    """The same by hand as with it: 125 J a call, 50 W idle."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-aa")
+    found = measure(machine.work())
+    assert (found.joules, found.reason) == (125.0, None)
+    assert found.idle_w == pytest.approx(50.0)
+    assert found.conditions == {
+        "name": "C 100",
+        "uuid": "GPU-aa11",
+        "driver": "599.01",
+        "power_limit_w": 700.0,
+        "temperature_before_c": 30,
+        "temperature_c": 30,
+        "sm_clock_mhz": 1000,
+        "memory_clock_mhz": 2000,
+        "compute_processes": 3,
+    }
+    assert c_library("opened").value == 0
+
+
+def test_the_library_finds_a_gpu_by_its_address(c_library):
+    """The second has used 2^40 mJ more, which 32 bits do not hold."""
+    counter = sensors.NVML("0000:B1:00.0")
+    assert counter.read() == {"GPU": 2**40 / 1000}
+    assert counter.conditions()["uuid"] == "GPU-ab22"
+    c_library("processes").value = 0
+    assert counter.conditions()["compute_processes"] == 0
+    counter.close()
+    assert c_library("opened").value == 0
+
+
+def test_what_the_library_refuses_is_told_in_its_words(c_library):
+    with pytest.raises(sensors.Unreadable, match="NVML: Invalid Argument"):
+        sensors.NVML("0000:01:00.0")
+    c_library("mig").value = 1
+    with pytest.raises(sensors.Unreadable, match="MIG is on"):
+        sensors.NVML("GPU-ab22")
+    assert c_library("opened").value == 0
+    c_library("started").value = 9
+    with pytest.raises(sensors.Unreadable, match=r"no NVIDIA driver answers \(Unknown Error\)"):
+        sensors.NVML()
+
+
+def test_an_older_library_without_a_function(c_library):
+    with pytest.raises(nvml.NVMLError, match="has no nvmlDeviceGetDream"):
+        nvml.Library()._call("nvmlDeviceGetDream")
+
+
+def test_the_library_answers_as_the_package_does(c_library, compiled, monkeypatch):
+    """pynvml over the same library gives the same."""
+    monkeypatch.delitem(sys.modules, "pynvml")
+    pynvml = pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed")
+    monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(str(compiled)))
+    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
+    answers = []
+    for one in (pynvml, nvml.Library()):
+        one.nvmlInit()
+        handle = one.nvmlDeviceGetHandleByPciBusId("0000:B1:00.0")
+        answers.append(
+            [
+                one.nvmlDeviceGetCount(),
+                one.nvmlDeviceGetUUID(handle),
+                one.nvmlDeviceGetName(handle),
+                one.nvmlSystemGetDriverVersion(),
+                list(one.nvmlDeviceGetMigMode(handle)),
+                one.nvmlDeviceGetTotalEnergyConsumption(handle),
+                one.nvmlDeviceGetEnforcedPowerLimit(handle),
+                one.nvmlDeviceGetClockInfo(handle, one.NVML_CLOCK_SM),
+                one.nvmlDeviceGetClockInfo(handle, one.NVML_CLOCK_MEM),
+                one.NVML_TEMPERATURE_GPU,
+            ]
+        )
+        with pytest.raises(one.NVMLError, match="Not Supported"):
+            one.nvmlDeviceGetMigMode(one.nvmlDeviceGetHandleByIndex(0))
+        one.nvmlShutdown()
+    assert answers[0] == answers[1]
+    assert c_library("opened").value == 0
 
 
 # ------------------------------------------------------------------ RAPL

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cusnn import driver
+from cusnn.energy import nvml
 
 POWERCAP = Path("/sys/class/powercap")
 INSTALL_HINT = 'pip install "cusnn[energy]"'
@@ -38,10 +39,7 @@ class NVML:
     most_s = None
 
     def __init__(self, gpu: str | None = None):
-        try:
-            self._nvml = importlib.import_module("pynvml")
-        except ImportError:
-            raise Unreadable(f"nvidia-ml-py is not installed: {INSTALL_HINT}") from None
+        self._nvml = _nvml()
         try:
             self._nvml.nvmlInit()
         except self._nvml.NVMLError as error:
@@ -67,7 +65,7 @@ class NVML:
 
     def conditions(self) -> dict:
         """Clocks, temperature and limits now; None for what the driver does not say."""
-        nvml, handle = self._nvml, self._handle
+        handle = self._handle
         limit = self._ask("nvmlDeviceGetEnforcedPowerLimit", handle)
         processes = self._ask("nvmlDeviceGetComputeRunningProcesses", handle)
         return {
@@ -76,10 +74,12 @@ class NVML:
             "driver": self._ask("nvmlSystemGetDriverVersion"),
             "power_limit_w": None if limit is None else limit / 1000.0,
             "temperature_c": self._ask(
-                "nvmlDeviceGetTemperature", handle, nvml.NVML_TEMPERATURE_GPU
+                "nvmlDeviceGetTemperature", handle, self._nvml.NVML_TEMPERATURE_GPU
             ),
-            "sm_clock_mhz": self._ask("nvmlDeviceGetClockInfo", handle, nvml.NVML_CLOCK_SM),
-            "memory_clock_mhz": self._ask("nvmlDeviceGetClockInfo", handle, nvml.NVML_CLOCK_MEM),
+            "sm_clock_mhz": self._ask("nvmlDeviceGetClockInfo", handle, self._nvml.NVML_CLOCK_SM),
+            "memory_clock_mhz": self._ask(
+                "nvmlDeviceGetClockInfo", handle, self._nvml.NVML_CLOCK_MEM
+            ),
             "compute_processes": None if processes is None else len(processes),
         }
 
@@ -189,6 +189,18 @@ class RAPL:
 
 
 SENSORS = {sensor.source: sensor for sensor in (NVML, RAPL)}
+
+
+def _nvml():
+    """The module pynvml, or where it is not installed the driver's library."""
+    try:
+        return importlib.import_module("pynvml")
+    except ImportError:
+        pass
+    try:
+        return nvml.Library()
+    except OSError:
+        raise Unreadable(f"nvidia-ml-py is not installed: {INSTALL_HINT}") from None
 
 
 def _zones() -> list[tuple[Path, str]]:
