@@ -9,7 +9,7 @@ from rich.console import Console
 from test_cli import TINY, call, refused, shorter_runs
 
 from cusnn import models
-from cusnn.cli import comparison, settings, tables
+from cusnn.cli import comparison, run, settings, tables
 from cusnn.cli.comparison import Spent
 from cusnn.energy import (
     THRESHOLDS,
@@ -21,6 +21,7 @@ from cusnn.energy import (
     devices,
     measure,
     meter,
+    networks,
     nvml,
     sensors,
     verdict,
@@ -74,12 +75,14 @@ def test_run_writes_counts_of_the_measured_stretch(finished):
     network = models.microcircuit(0.02)
     simulation = Simulation(network, backend="numpy", threads=1)
     simulation.run(3.0)
-    expected = count_run(simulation.run(12.0), network)
+    expected = count_run(simulation.run(12.0), network, poisson=True, backend="numpy")
     found = Workload.load(out / "counts.json")
     assert found.counts == expected.counts
     assert found.counts.spikes > 0
     assert (found.steps, found.model_time_ms) == (120, pytest.approx(12.0))
     assert f"accumulates           {expected.counts.effective_acs:,} " in output
+    assert found.counts.input_spikes > 0
+    assert f"input spikes          {found.counts.input_spikes:,}, of stimuli: no syn" in output
     assert "counts.json, energy.json to" in output
 
 
@@ -131,7 +134,8 @@ def test_run_is_the_same_with_energy(tmp_path, monkeypatch):
     assert "energy" not in json.loads((tmp_path / "a" / "summary.json").read_text())
     result = call("run", "brunel", "--order", "20", *TINY[2:], "--out", tmp_path / "b", "--energy")
     assert result.exit_code == 0, result.output
-    assert called == [3.0, 12.0] * 2
+    # The spikes of stimuli are drawn again, up to the end and up to the beginning.
+    assert called == [3.0, 12.0] * 2 + [15.0, 3.0]
     spikes = [Result.load(tmp_path / folder / "spikes.npz") for folder in "ab"]
     assert (spikes[0].steps == spikes[1].steps).all()
     assert (spikes[0].neurons == spikes[1].neurons).all()
@@ -178,6 +182,31 @@ def test_interrupted_run_has_no_energy(tmp_path, monkeypatch):
     assert not (tmp_path / "counts.json").exists()
     assert "energy" not in json.loads((tmp_path / "summary.json").read_text())
     assert "no energy: the run was interrupted" in result.output
+
+
+@pytest.mark.parametrize("why", ["too many", "interrupted"])
+def test_spikes_of_stimuli_that_take_long_are_unknown(tmp_path, monkeypatch, why):
+    """TINY are 150 steps, with the warm-up; of 1,544 neurons."""
+    monkeypatch.setattr(run, "MOST_DRAWS", 150 * 1544 - (why == "too many"))
+    if why == "interrupted":
+        monkeypatch.setattr(networks, "count_input_spikes", interrupt)
+    options = (*TINY, "--scale", "0.02", "--out", tmp_path, "--energy")
+    result = call("run", "microcircuit", *options)
+    assert result.exit_code == 0, result.output
+    assert ("interrupted; the spikes of stimuli" in result.output) == (why == "interrupted")
+    assert cells(result.output, "input spikes")[:3] == ["not", "counted;", "count_run(...,"]
+    assert Workload.load(tmp_path / "counts.json").counts.input_spikes is None
+
+
+def interrupt(*arguments, **options):
+    raise KeyboardInterrupt
+
+
+def test_spikes_of_data_are_said_otherwise(counted):
+    assert "input spikes          0 " in printed(Spent.of(Workload.load(counted)))
+    part = OpCounts(1000, 0, 4000, 10, 90, 10, input_spikes=7)
+    workload = Workload("seven", {"layer": part}, neurons=5, synapses=200, steps=1, inferences=20)
+    assert "of stimuli" not in printed(Spent.of(workload))
 
 
 def test_counters_of_a_backend():
@@ -250,6 +279,9 @@ def test_measured_and_modelled_never_share_a_column(counted):
 def test_a_range_says_its_unit_once(counted):
     text = printed(Spent.of(Workload.load(counted), device_names=["odin"]))
     assert "8.43 to 54.0 nJ" in text
+    assert comparison._range("1.97 J", "3.75 J") == "1.97 to 3.75 J"
+    assert comparison._range("793 uJ", "452 mJ") == "793 uJ to 452 mJ"
+    assert comparison._range("452 mJ", "452 mJ") == ""
 
 
 def test_no_figure_without_a_title():
@@ -333,11 +365,14 @@ def test_counts_on_impossible_devices(counted, options, match):
 # ------------------------------------------------------------------ energy devices
 
 
-def test_every_device_is_listed():
+def test_every_device_is_listed(monkeypatch):
     result = call("energy", "devices")
     assert result.exit_code == 0, result.output
     first = {line.split()[0] for line in result.output.splitlines() if line.strip()}
     assert set(devices()) <= first
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = call("energy", "devices").output
+    assert set(devices()) <= {line.split()[0] for line in narrow.splitlines() if line.strip()}
     listed = json.loads(call("energy", "devices", "--json").output)
     assert [one["name"] for one in listed] == list(devices())
 

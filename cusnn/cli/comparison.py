@@ -16,8 +16,7 @@ MACHINES = {"NVML": "GPU", "RAPL": "CPU and memory"}
 NOTE = (
     "modelled: exact counts times published prices, no measurement; ≥: without the terms that have "
     "no price or no count; range: of published prices. Measured: by a counter of this machine, "
-    "idle power included. Synaptic operations are those of the network's own synapses; spikes from "
-    "outside are none"
+    "idle power included"
 )
 TOGETHER = {
     "neuron_updates_active, neuron_updates_idle": "neuron updates",
@@ -157,12 +156,23 @@ def _print_counts(console: Console, workload) -> None:
         "neuron updates": f"{number(counts.neuron_updates, ',')}, "
         f"{number(counts.neuron_updates_active, ',')} of them with a spike",
         "spikes": f"{number(counts.spikes, ',')}, {number(rate, '.2%')} per neuron and step",
+        "input spikes": _input_spikes(workload),
     }
     title = f"[bold]counts[/] of {escape(workload.name)}: {workload.neurons:,} neurons, "
     title += f"{workload.synapses:,} synapses, {workload.steps:,} steps"
     title += f", {workload.inferences:,} inferences" if per else ""
     console.print(title, soft_wrap=True)
     console.print(pairs(rows))
+
+
+def _input_spikes(workload) -> str:
+    """Those of data meet weights and are operations; those of stimuli are in no estimate."""
+    counted = workload.counts.input_spikes
+    if counted is None:
+        return "not counted; count_run(..., poisson=True) of cusnn.energy draws them again"
+    if workload.inferences or not counted:
+        return f"{counted:,}"
+    return f"{counted:,}, of stimuli: no synaptic operations here, and in no estimate"
 
 
 def _table(comparison, rows: list[dict]) -> Table:
@@ -183,15 +193,20 @@ def _table(comparison, rows: list[dict]) -> Table:
 def _modelled_cells(row: dict, per: str) -> tuple[str, ...]:
     column, least = ("at_least", "≥ ") if row["missing"] else ("modelled", "")
     joules, each = row[f"{column}_j"], row[f"{column}_per_{per}_j"]
-    low, high = _si(row[f"{column}_low_j"]), _si(row[f"{column}_high_j"])
-    if low[-2:] == high[-2:]:
-        low = low[:-3]
     return (
         "not known" if joules is None else least + _si(joules),
-        "" if f"{low}{high[-3:]}" == high else f"{low} to {high}",
+        _range(_si(row[f"{column}_low_j"]), _si(row[f"{column}_high_j"])),
         "" if each is None else least + _si(each),
         "",
     )
+
+
+def _range(low: str, high: str) -> str:
+    """Both ends, with their unit once where it is the same; nothing where they are equal."""
+    number, _, unit = low.rpartition(" ")
+    if low == high:
+        return ""
+    return f"{number if unit == high.rpartition(' ')[2] else low} to {high}"
 
 
 def _measured_cells(row: dict, per: str) -> tuple[str, ...]:

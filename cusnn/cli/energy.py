@@ -143,6 +143,8 @@ def _list(console: Console, as_json: bool) -> None:
         typer.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2))
         return
     table = plain_table(f"{len(rows)} devices", "name")
+    # A name that is cut short cannot be asked for.
+    table.columns[0].min_width = max(len(name) for name, *_ in rows)
     for header in ("device", "kind", "scope", "figures"):
         table.add_column(header, justify="right" if header == "figures" else "left")
     for row in rows:

@@ -21,6 +21,8 @@ from cusnn.cli.simulation import Run, build, save_checkpoint, simulate
 from cusnn.cli.summary import picture, print_speed, print_table, summarize
 
 WARMUP_MS = 100.0
+# Neurons times steps, at some 4 ns each on a CPU.
+MOST_DRAWS = 10**9
 
 Time = Annotated[float, typer.Option("--time", help="Model time that is measured, ms.")]
 Warmup = Annotated[
@@ -223,7 +225,7 @@ def _run(published: Published, settings: Settings) -> int:
         figures = summary["populations"]
         print_table(console, published, figures)
         print_speed(console, summary, time.perf_counter() - started)
-        spent = _spent(console, published, run) if settings.energy else None
+        spent = _spent(console, published, run, settings.backend) if settings.energy else None
         if spent is not None:
             summary["energy"] = spent.figures
             spent.print(console)
@@ -233,17 +235,29 @@ def _run(published: Published, settings: Settings) -> int:
     return INTERRUPTED if run.interrupted else 0
 
 
-def _spent(console: Console, published: Published, run: Run) -> Spent | None:
+def _spent(console: Console, published: Published, run: Run, backend: str) -> Spent | None:
     """The energy of the measured stretch; None where Ctrl-C cut it."""
     if run.stretch is None:
         console.print("[yellow]no energy: the run was interrupted[/]")
         return None
-    from cusnn.energy import count_run
-
-    title = published.title.replace("[/]", "")
-    workload = count_run(run.stretch, published.network, name=f"{title} {published.size}")
+    workload = _counted(console, published, run, backend)
     peers = published.name == "microcircuit"
     return Spent.of(workload, run.measurements, published=peers)
+
+
+def _counted(console: Console, published: Published, run: Run, backend: str):
+    """Counts of the measured stretch; of stimuli too, where they are soon drawn again."""
+    from cusnn.energy import count_run
+
+    network, stretch = published.network, run.stretch
+    options = {"name": f"{published.title.replace('[/]', '')} {published.size}"}
+    if network.size * (stretch.first_step + stretch.n_steps) <= MOST_DRAWS:
+        try:
+            with console.status("counting the spikes of stimuli"):
+                return count_run(stretch, network, poisson=True, backend=backend, **options)
+        except KeyboardInterrupt:
+            console.print("[yellow]interrupted; the spikes of stimuli are not counted[/]")
+    return count_run(stretch, network, **options)
 
 
 def announce(console: Console, published: Published, settings: Settings) -> None:

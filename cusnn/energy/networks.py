@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cusnn.energy.counts import OpCounts, Workload, whole
+from cusnn.energy.bounds import whole
+from cusnn.energy.counts import OpCounts, Workload
 from cusnn.energy.placement import Placement
 from cusnn.network import Network, Population, SpikeTimes
 from cusnn.neurons import LIF
@@ -23,6 +24,7 @@ def count_run(
     ran: Network | Simulation,
     *,
     poisson: bool = False,
+    backend: str | None = None,
     placement: Placement | None = None,
     name: str = "network",
 ) -> Workload:
@@ -45,6 +47,7 @@ def count_run(
             target population. That needs a look at every synapse, once for a simulation.
         poisson: also count spikes of ``PoissonInput``, by drawing them again from time zero on;
             otherwise ``input_spikes`` of such populations is None.
+        backend: draws them, as for ``Simulation``; None for that of ``ran``, or the default.
         placement: of the neurons on cores, to count hops of the spikes fired; needs a simulation.
         name: of the workload.
 
@@ -63,7 +66,9 @@ def count_run(
             "count_run: a placement needs the Simulation, which knows the synapses; got a Network"
         )
     hops = None if placement is None else placement.hops(simulation)
-    inputs = _input_spikes(result, network, simulation, poisson)
+    if backend is None and simulation is not None:
+        backend = simulation.backend
+    inputs = _input_spikes(result, network, backend, poisson)
     parts = dict(_population_parts(result, network, inputs, hops))
     synapses = _synapses_by_pair(result, network, simulation)
     word, no_hops = 8 if sizes(network).wide else 4, None if hops is None else 0
@@ -145,10 +150,9 @@ def _population_parts(result, network, inputs, hops) -> Iterator[tuple[str, OpCo
         )
 
 
-def _input_spikes(result, network, simulation, poisson: bool) -> dict[str, int | None]:
+def _input_spikes(result, network, backend: str | None, poisson: bool) -> dict[str, int | None]:
     """Spikes of stimuli by population; None where they are not known."""
-    if poisson:
-        backend = None if simulation is None else simulation.backend
+    if poisson and any(hasattr(stimulus, "rate") for stimulus in network.stimuli):
         first = result.first_step
         counts = count_input_spikes(network, first, result.n_steps, backend=backend)
         return {label: int(counts[part].sum()) for label, part in network.slices.items()}
