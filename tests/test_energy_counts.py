@@ -88,6 +88,16 @@ def test_refused_counts(name):
             OpCounts(**{name: value})
 
 
+def test_counts_are_so_small_that_energies_are_numbers():
+    most = OpCounts(effective_acs=2**127)
+    assert most.effective_acs == 2**127
+    for larger in (lambda: OpCounts(spikes=10**400), lambda: most + OpCounts(effective_acs=1)):
+        with pytest.raises(ValueError, match="must be at most 2.127, got"):
+            larger()
+    with pytest.raises(ValueError, match="wall_s must be finite, got an integer beyond floats"):
+        workload(wall_s=10**400)
+
+
 def test_impossible_counts():
     with pytest.raises(ValueError, match="7 effective operations cannot be more than the dense"):
         OpCounts(effective_acs=3, effective_macs=4, dense=6)
@@ -159,7 +169,7 @@ def test_workload_files(tmp_path):
         ({"synapses": 2.0}, TypeError, "synapses must be an integer"),
         ({"steps": 0}, ValueError, "steps must be at least 1"),
         ({"inferences": 0}, ValueError, "inferences must be at least 1"),
-        ({"model_time_ms": -1.0}, ValueError, "model_time_ms must be finite and not negative"),
+        ({"model_time_ms": -1.0}, ValueError, "model_time_ms must be finite and at least 0"),
         ({"wall_s": float("nan")}, ValueError, "wall_s must be finite"),
         ({"wall_s": True}, TypeError, "wall_s must be a number"),
         ({"about": {"x": np.zeros(2)}}, TypeError, "about must be text and numbers by name"),

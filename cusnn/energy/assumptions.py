@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from cusnn.energy.bounds import number
-from cusnn.energy.counts import Workload, whole
+from cusnn.energy.bounds import number, whole
+from cusnn.energy.counts import Workload
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
-from cusnn.energy.counts import whole
+# Beyond every count that an experiment has, and small enough for a float32.
+MOST = 2**127
+
+
+def whole(owner: str, name: str, value, least: int = 0) -> int:
+    """An integer in [``least``, 2^127]; NumPy's become Python's, which don't overflow.
+
+    Raises:
+        TypeError: no integer.
+        ValueError: too small, or so large that energies of it would be no numbers.
+    """
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{owner}: {name} must be an integer, got {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{owner}: {name} must be one integer, got {value!r}") from None
+    if number < least:
+        raise ValueError(f"{owner}: {name} must be at least {least}, got {_shown(number)}")
+    if number > MOST:
+        raise ValueError(f"{owner}: {name} must be at most 2^127, got {_shown(number)}")
+    return number
+
+
+def _shown(number: int) -> str:
+    """An integer, by its length where Python refuses to write it out."""
+    bits = number.bit_length()
+    return str(number) if bits <= 128 else f"one of {bits:,} bits"
 
 
 def bounded(owner: str, name: str, value, low: float = 0.0, high: float = np.inf):
@@ -35,7 +64,11 @@ def number(owner: str, name: str, value, low: float = 0.0, high: float = np.inf)
     """
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__float__") or np.ndim(value):
         raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
-    return bounded(owner, name, float(value), low, high)
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(f"{owner}: {name} must be finite, got an integer beyond floats") from None
+    return bounded(owner, name, value, low, high)
 
 
 def step_counts(owner: str, steps):

@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import math
 import operator
 from dataclasses import dataclass, field
 
-import numpy as np
+from cusnn.energy.bounds import number, whole
 
 FORMAT = "cusnn-counts-1"
 
 
 @dataclass(frozen=True)
 class OpCounts:
-    """Operations of a piece of work, as integers of any size.
+    """Operations of a piece of work, as integers of up to 2^127.
 
     None stands for what was not counted, and is not 0: it stays None in sums.
 
@@ -43,8 +42,8 @@ class OpCounts:
 
     Raises:
         TypeError: a count that is no integer.
-        ValueError: a negative count, more effective operations than dense ones, more spikes than
-            updates, or hops that are not the sum of both directions.
+        ValueError: a negative count or one above 2^127, more effective operations than dense ones,
+            more spikes than updates, or hops that are not the sum of both directions.
     """
 
     effective_acs: int | None = 0
@@ -140,7 +139,7 @@ class Workload:
         parts: counts by name of the layer, population or projection.
         neurons, synapses: of the network; connections where weights are shared.
         steps: time steps of one inference, or of the run.
-        model_time_ms: model time of the run in ms; None where steps have no length.
+        model_time_ms: model time of the run in ms, above 0; None where steps have no length.
         inferences: samples that were classified; None for a run of a network.
         wall_s: seconds that it took; None where they were not measured.
         about: what else is known (backend, dt, versions): text and numbers by name.
@@ -175,7 +174,12 @@ class Workload:
         for name in ("model_time_ms", "wall_s"):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, _duration(owner, name, value))
+                object.__setattr__(self, name, number(owner, name, value))
+        if self.model_time_ms == 0:
+            raise ValueError(
+                f"{owner}: model_time_ms must be above 0, got 0 for {self.steps:,} steps; None "
+                f"where steps have no length"
+            )
         object.__setattr__(self, "about", _checked_about(owner, self.about))
         most = self.neurons * self._steps_run
         if self.counts.spikes is not None and self.counts.spikes > most:
@@ -262,35 +266,9 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(Workload))
 _NEEDED = ("name", "parts", "neurons", "synapses", "steps")
 
 
-def whole(owner: str, name: str, value, least: int = 0) -> int:
-    """An integer of at least ``least``; NumPy's become Python's, which don't overflow.
-
-    Raises:
-        TypeError: no integer.
-        ValueError: too small.
-    """
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{owner}: {name} must be an integer, got {value!r}")
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{owner}: {name} must be one integer, got {value!r}") from None
-    if number < least:
-        raise ValueError(f"{owner}: {name} must be at least {least}, got {number}")
-    return number
-
-
 def _total(values) -> int | None:
     values = tuple(values)
     return None if None in values else sum(values)
-
-
-def _duration(owner: str, name: str, value) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{owner}: {name} must be finite and not negative, got {value}")
-    return float(value)
 
 
 def _checked_parts(owner: str, parts) -> dict[str, OpCounts]:

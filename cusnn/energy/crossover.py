@@ -25,9 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cusnn.energy.bounds import bounded, rates, step_counts
+from cusnn.energy.bounds import bounded, rates, step_counts, whole
 from cusnn.energy.catalogue import device
-from cusnn.energy.counts import whole
 from cusnn.energy.profiles import one_of
 from cusnn.energy.units import PICO, Quantity
 from cusnn.energy.yan import COPIES, activation_bits

@@ -11,7 +11,8 @@ import sys
 import numpy as np
 
 from cusnn import dispatch
-from cusnn.energy.counts import OpCounts, whole
+from cusnn.energy.bounds import whole
+from cusnn.energy.counts import OpCounts
 from cusnn.ops.matmul import CSR
 
 FLOAT_BYTES = 4

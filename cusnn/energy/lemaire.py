@@ -35,8 +35,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from cusnn.energy.bounds import bounded
-from cusnn.energy.counts import whole
+from cusnn.energy.bounds import bounded, whole
 from cusnn.energy.profiles import one_of
 from cusnn.energy.shapes import Convolution, Dense
 from cusnn.energy.units import PICO

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterable
 
 from cusnn import dispatch
-from cusnn.energy.counts import OpCounts, Workload, whole
+from cusnn.energy.bounds import whole
+from cusnn.energy.counts import OpCounts, Workload
 from cusnn.energy.layers import count_layer, count_product
 from cusnn.training import Sequential
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cusnn.energy.bounds import bounded, rates
-from cusnn.energy.counts import whole
+from cusnn.energy.bounds import bounded, rates, whole
 from cusnn.energy.profiles import one_of
 from cusnn.energy.shapes import Convolution, Dense
 from cusnn.energy.units import PICO

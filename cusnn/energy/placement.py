@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cusnn.energy.counts import whole
+from cusnn.energy.bounds import whole
 from cusnn.simulation import Simulation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from cusnn.energy.counts import whole
+from cusnn.energy.bounds import whole
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cusnn.energy.bounds import bounded, rates
-from cusnn.energy.counts import Workload, whole
+from cusnn.energy.bounds import bounded, rates, whole
+from cusnn.energy.counts import Workload
 from cusnn.energy.profiles import one_of
 
 PLAUSIBLE, MARGINAL, REFUTED = "plausible", "marginal", "refuted"

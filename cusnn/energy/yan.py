@@ -33,8 +33,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cusnn.energy.bounds import bounded, rates, step_counts
-from cusnn.energy.counts import whole
+from cusnn.energy.bounds import bounded, rates, step_counts, whole
 from cusnn.energy.profiles import one_of
 from cusnn.energy.units import PICO
 
