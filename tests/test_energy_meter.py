@@ -7,6 +7,7 @@ import sys
 import threading
 from types import SimpleNamespace
 
+import emulator
 import pytest
 
 from cusnn import driver
@@ -465,6 +466,7 @@ int nvmlDeviceGetComputeRunningProcesses_v3(handle, u32* n, void*) {
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
+    emulator.require()
     folder = tmp_path_factory.mktemp("nvml")
     source, library = folder / "nvml.cpp", folder / "libnvidia-ml.so.1"
     source.write_text(C_LIBRARY)
