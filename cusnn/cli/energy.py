@@ -134,7 +134,7 @@ def _list(console: Console, as_json: bool) -> None:
             one.title,
             one.kind.replace("_", " "),
             one.scope.replace("_", " "),
-            str(sum(price.value is not None for price in one.prices)),
+            sum(price.value is not None for price in one.prices),
         )
         for one in devices().values()
     ]
