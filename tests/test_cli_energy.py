@@ -26,8 +26,10 @@ from cusnn.energy import (
     sensors,
     verdict,
 )
+from cusnn.energy import cells as cells_of_rows
 from cusnn.energy.crossover import Layer, cost_model, crossover_rate
 from cusnn.energy.hardware import hardware_markdown
+from cusnn.energy.meter import Window
 from cusnn.simulation import Result, Simulation
 
 NUMPY = ("--backend", "numpy")
@@ -279,9 +281,39 @@ def test_measured_and_modelled_never_share_a_column(counted):
 def test_a_range_says_its_unit_once(counted):
     text = printed(Spent.of(Workload.load(counted), device_names=["odin"]))
     assert "8.43 to 54.0 nJ" in text
-    assert comparison._range("1.97 J", "3.75 J") == "1.97 to 3.75 J"
-    assert comparison._range("793 uJ", "452 mJ") == "793 uJ to 452 mJ"
-    assert comparison._range("452 mJ", "452 mJ") == ""
+    assert cells_of_rows.span(1.97, 3.75) == "1.97 to 3.75 J"
+    assert cells_of_rows.span(793e-6, 0.452) == "793 uJ to 452 mJ"
+    assert cells_of_rows.span(0.452, 0.4521) == ""
+    assert cells_of_rows.span(None, None) == ""
+
+
+def test_windows_above_idle(counted):
+    """Three windows of 10 s at 1 W of idle, of 12, 14 and 18 J: 2, 4 and 8 J above idle."""
+    windows = tuple(Window(10.0, joules) for joules in (12.0, 14.0, 18.0))
+    found = Measurement("RAPL", 14.0, seconds=10.0, windows=windows, spread=(12, 18), idle_w=1.0)
+    spent = Spent.of(Workload.load(counted), (found,), device_names=["odin"])
+    _, above = spent.comparison.measured
+    assert (above.joules, above.low_j, above.high_j) == (4.0, 2.0, 8.0)
+    assert "RAPL, measured; 2.00 to 8.00 J over windows" in " ".join(printed(spent).split())
+
+
+@pytest.mark.parametrize("joules", [(9.5, 9.5, 9.5), (9.5, 14.0, 18.0)])
+def test_work_below_idle_noise_is_no_zero(counted, joules):
+    windows = tuple(Window(10.0, each) for each in joules)
+    found = Measurement("RAPL", joules[1], seconds=10.0, windows=windows, idle_w=1.0)
+    spent = Spent.of(Workload.load(counted), (found,), device_names=["odin"])
+    whole, above = spent.comparison.measured
+    assert whole.joules == joules[1]
+    assert (above.joules, above.low_j, above.high_j) == (None, None, None)
+    assert above.reason == "-500 mJ above 1.00 W of idle: within its noise"
+    text = printed(spent)
+    assert f"not measured, CPU and memory, above idle (RAPL): {above.reason}" in text
+    assert cells(text, "here: CPU and memory, above idle") == ["not", "known"]
+
+
+def test_rows_of_gpus_say_what_they_leave_out(counted):
+    text = printed(Spent.of(Workload.load(counted), device_names=["h200-sxm"]))
+    assert "GPU rows leave out launches, latency and waiting" in " ".join(text.split())
 
 
 def test_no_figure_without_a_title():
@@ -375,6 +407,8 @@ def test_every_device_is_listed(monkeypatch):
     assert set(devices()) <= {line.split()[0] for line in narrow.splitlines() if line.strip()}
     listed = json.loads(call("energy", "devices", "--json").output)
     assert [one["name"] for one in listed] == list(devices())
+    known = sum(price.value is not None for price in devices()["loihi1"].prices)
+    assert listed[0]["figures"] == known
 
 
 def test_a_device_in_full():
@@ -441,10 +475,19 @@ def test_crossover_refuses(tmp_path, options, match):
     assert not out.exists()
 
 
-def test_published_peers_beside_ours(counted):
-    """What was measured here stands first among them, in the column of what is measured."""
+def test_published_peers_beside_ours():
+    """What is modelled and what was measured here stand first among them, each in its column."""
     found = Measurement("RAPL", 2e-6, seconds=7.0, conditions={})
-    spent = Spent.of(Workload.load(counted), (found,), published=True)
-    (ours, *peers) = comparison._published_table(spent.comparison.rows()).columns[2].cells
-    assert ours == "2.00 nJ"
-    assert len(peers) == 14
+    parts = {"all": OpCounts(1000, 0, 4000, 10, 90, 10, weight_bytes=4000)}
+    ran = Workload("ran", parts, neurons=5, synapses=200, steps=20, model_time_ms=2.0)
+    spent = Spent.of(ran, (found,), published=True)
+    table = comparison._published_table(spent.comparison.rows())
+    columns = [list(column.cells) for column in table.columns]
+    by_name = dict(zip(columns[0], zip(*columns[1:], strict=True), strict=True))
+    assert by_name["here: CPU and memory"] == ("", "2.00 nJ", "measured, RAPL")
+    # 700 W over 4,000 B at 4.8 TB/s, then over 1,000 + 4 * 100 FLOP at 67 TFLOPS.
+    assert by_name["this run, modelled on H200"] == ("598 pJ", "", "modelled")
+    assert by_name["this run, modelled on Loihi (Davies 2018)"][2] == "modelled"
+    assert by_name["this run, modelled on SpiNNaker 1"][2] == "modelled"
+    assert len(by_name) == 4 + 14
+    assert columns[0][:4] == [name for name in by_name if name.startswith(("this", "here"))]

@@ -11,17 +11,17 @@ from rich.table import Table
 from cusnn.cli.files import write_file, write_json, write_picture
 from cusnn.cli.tables import escape, number, pairs, plain_table
 
+HERE = "here: "
 COUNTS, ENERGY, PICTURE = "counts.json", "energy.json", "energy.png"
 MACHINES = {"NVML": "GPU", "RAPL": "CPU and memory"}
 NOTE = (
     "modelled: exact counts times published prices, no measurement; ≥: without the terms that have "
-    "no price or no count; range: of published prices. Measured: by a counter of this machine, "
-    "idle power included"
+    "no price or no count; range: of published prices. GPU rows leave out launches, latency and "
+    "waiting; a real run needs more, and with short steps many times more. Measured: by a counter "
+    "of this machine, idle power included"
 )
-TOGETHER = {
-    "neuron_updates_active, neuron_updates_idle": "neuron updates",
-    "effective_acs, effective_macs": "synaptic operations",
-}
+# Beside the published energies of synaptic events: a GPU and two chips, where they were asked for.
+BESIDE = ("h200-sxm", "loihi1", "spinnaker1")
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class Spent:
         _print_counts(console, self.workload)
         rows = self.comparison.rows()
         console.print(_table(self.comparison, [r for r in rows if r["kind"] != "published"]))
-        for one in self.measurements:
+        for one in self.comparison.measured:
             if one.joules is None:
-                text = f"not measured, {MACHINES[one.source]} ({one.source}): {one.reason}"
+                text = f"not measured, {one.label.removeprefix(HERE)} ({one.source}): {one.reason}"
                 console.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
         console.print(NOTE, style="dim", soft_wrap=True)
         if self.comparison.published:
@@ -129,16 +129,28 @@ class Spent:
 
 def _labelled(measurements) -> dict:
     """Measurements by what they are of; above idle too, where idle power was measured."""
-    from cusnn.energy import Measured
-
     found = {}
     for one in measurements:
-        label = f"here: {one.conditions.get('name') or MACHINES[one.source]}"
+        label = f"{HERE}{one.conditions.get('name') or MACHINES[one.source]}"
         found[label] = one
         if one.dynamic_j is not None:
             above = f"{label}, above idle"
-            found[above] = Measured(above, max(0.0, one.dynamic_j), source=one.source)
+            found[above] = _above_idle(above, one)
     return found
+
+
+def _above_idle(label: str, one):
+    """What the work took above idle; unknown where a window of it is below idle power."""
+    from cusnn.energy import Measured
+    from cusnn.energy.units import si
+
+    windows = [(w.joules - one.idle_w * w.seconds) / w.calls for w in one.windows]
+    least, most = min([*windows, one.dynamic_j]), max([*windows, one.dynamic_j])
+    if least < 0:
+        reason = f"{si(least, 'J')} above {si(one.idle_w, 'W')} of idle: within its noise"
+        return Measured(label, None, source=one.source, reason=reason)
+    ends = (least, most) if len(windows) > 1 else (None, None)
+    return Measured(label, one.dynamic_j, *ends, source=one.source)
 
 
 def _print_counts(console: Console, workload) -> None:
@@ -177,71 +189,38 @@ def _input_spikes(workload) -> str:
 
 def _table(comparison, rows: list[dict]) -> Table:
     """A row for each device and each counter; modelled and measured in columns of their own."""
-    per = "inference" if comparison.inferences else "synaptic_op"
-    table = plain_table(f"energy, in all and each {per.replace('_op', ' operation')}")
+    from cusnn.energy.cells import cells
+
+    table = plain_table(f"energy, in all and each {comparison.per.replace('_op', ' operation')}")
     for name in ("modelled", "range", "each", "measured"):
         table.add_column(name, justify="right")
     for row in rows:
-        measured = row["kind"] == "measured"
-        cells = _measured_cells(row, per) if measured else _modelled_cells(row, per)
-        about = f"{row['scope']}, {row['evidence']}{_without(row['missing'])}".replace("_", " ")
-        label = f"{escape(row['label'])}\n[dim]{escape(about)}[/]"
-        table.add_row(label, *cells, style="green" if measured else None)
+        label, *modelled, measured, each, scope, evidence, said = cells(row, comparison.per)
+        # A reason stands below the table.
+        about = f"{scope}, {evidence}" + (f"; {said}" if said and not row["reason"] else "")
+        measured += f"\n{each} each" if each else ""
+        style = "green" if row["kind"] == "measured" else None
+        table.add_row(f"{escape(label)}\n[dim]{escape(about)}[/]", *modelled, measured, style=style)
     return table
-
-
-def _modelled_cells(row: dict, per: str) -> tuple[str, ...]:
-    column, least = ("at_least", "≥ ") if row["missing"] else ("modelled", "")
-    joules, each = row[f"{column}_j"], row[f"{column}_per_{per}_j"]
-    return (
-        "not known" if joules is None else least + _si(joules),
-        _range(_si(row[f"{column}_low_j"]), _si(row[f"{column}_high_j"])),
-        "" if each is None else least + _si(each),
-        "",
-    )
-
-
-def _range(low: str, high: str) -> str:
-    """Both ends, with their unit once where it is the same; nothing where they are equal."""
-    number, _, unit = low.rpartition(" ")
-    if low == high:
-        return ""
-    return f"{number if unit == high.rpartition(' ')[2] else low} to {high}"
-
-
-def _measured_cells(row: dict, per: str) -> tuple[str, ...]:
-    """Of the run, and of one inference or operation, below one another in their own column."""
-    joules, each = row["measured_j"], row[f"measured_per_{per}_j"]
-    if joules is None:
-        return "", "", "", "not known"
-    return "", "", "", _si(joules) + ("" if each is None else f"\n{_si(each)} each")
-
-
-def _without(missing: list[str]) -> str:
-    text = ", ".join(missing)
-    for both, name in TOGETHER.items():
-        text = text.replace(both, name)
-    return f"; without {text}" if text else ""
-
-
-def _si(joules: float | None) -> str:
-    from cusnn.energy.units import si
-
-    return "" if joules is None else si(joules, "J")
 
 
 def _published_table(rows: list[dict]) -> Table:
     """Energy per synaptic event here, and of other simulators as it was published."""
+    from cusnn.energy.cells import cells
+
     table = plain_table("published for the full microcircuit, per synaptic event")
     for name in ("modelled", "measured", ""):
         table.add_column(name, justify="right" if name else "left")
     for row in rows:
-        modelled, measured = (row[f"{k}_per_synaptic_op_j"] for k in ("modelled", "measured"))
+        label, _, _, modelled, _, measured, scope, evidence, _ = cells(row, "synaptic_op")
         if row["kind"] == "published":
-            table.add_row(escape(row["label"]), _si(modelled), _si(measured), row["evidence"])
+            table.add_row(escape(label), modelled, measured, evidence)
         elif row["kind"] == "measured":
-            known = "not known" if measured is None else _si(measured)
-            table.add_row(escape(row["label"]), "", known, row["scope"], style="green")
+            how = f"measured, {scope}" if measured else scope
+            table.add_row(escape(label), "", measured or "not known", how, style="green")
+        elif row["device"] in BESIDE:
+            ours = f"this run, modelled on {label}"
+            table.add_row(escape(ours), modelled or "not known", "", "modelled", style="cyan")
     return table
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from cusnn.energy.assumptions import model_seconds
 from cusnn.energy.bounds import number
 from cusnn.energy.catalogue import DeviceProfile, registered
+from cusnn.energy.cells import HEADER, cells, narrow
 from cusnn.energy.counts import Workload
 from cusnn.energy.estimates import estimate
 from cusnn.energy.published import Record
 from cusnn.energy.results import EnergyEstimate, ratio
 from cusnn.energy.tables import frame, text_table
-from cusnn.energy.units import si
 
 FORMAT = "cusnn-energy-comparison-1"
 # Compared where no devices are named: those that have a price and are built today.
@@ -40,7 +39,6 @@ USUAL = (
     "brain",
 )
 PER_INFERENCE = ("brainscales2", "xylo-audio-2")
-NAME_WIDTH = 36
 COLUMNS = ("modelled", "at_least", "measured")
 
 
@@ -103,17 +101,20 @@ class Comparison:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and cells of the printed table, as text."""
-        key = "per_inference_j" if self.inferences else "per_synaptic_op_j"
-        header = ["", "modelled", "range", "each", "measured", "each", "scope", "evidence", ""]
-        return header, [_cells(row, key) for row in self.rows()]
+        return HEADER, [cells(row, self.per) for row in self.rows()]
+
+    @property
+    def per(self) -> str:
+        """What energies are divided by: "inference", or "synaptic_op" of runs of networks."""
+        return "inference" if self.inferences else "synaptic_op"
 
     def __str__(self) -> str:
-        each = "inference" if self.inferences else "synaptic operation"
+        each = self.per.replace("_op", " operation")
         title = f"energy of {self.workload}, in all and of each {each}"
         title += f", {self.inferences:,} inferences" if self.inferences else ""
         title += f", {self.model_s:g} s of model time" if self.model_s is not None else ""
-        header, cells = self.table()
-        lines = [line for row in cells for line in _narrow(row)]
+        header, table = self.table()
+        lines = [line for row in table for line in narrow(row)]
         return f"{title}\n{text_table(header[:6], lines, right=(1, 2, 3, 4, 5))}"
 
     def to_dict(self) -> dict:
@@ -150,8 +151,7 @@ class Comparison:
         """
         from cusnn.plots.energies import energy_bars
 
-        per = "inference" if self.inferences else "synaptic_op"
-        return energy_bars(ax, self.rows(), per=per, title=self.workload)
+        return energy_bars(ax, self.rows(), per=self.per, title=self.workload)
 
     def _modelled_row(self, one: EnergyEstimate) -> dict:
         inferences, ops = one.inferences, one.synaptic_ops
@@ -276,50 +276,3 @@ def _published_row(one: Record) -> dict:
     elif one.energy_per_event_j is not None:
         row["modelled_per_synaptic_op_j"] = one.energy_per_event_j
     return row | {"scope": "whole machine", "evidence": one.how}
-
-
-def _cells(row: dict, key: str) -> list[str]:
-    modelled = "at_least" if row["missing"] else "modelled"
-    column = "measured" if row["kind"] == "measured" else modelled
-    low, high = row[f"{column}_low_j"], row[f"{column}_high_j"]
-    spread = "" if low is None or low == high else f"{si(low, 'J')} to {si(high, 'J')}"
-    names = (f"{modelled}_j", f"{modelled}_{key}", "measured_j", f"measured_{key}")
-    cells = ["" if row[name] is None else si(row[name], "J") for name in names]
-    if row["missing"]:
-        cells[:2] = [f"≥ {cell}" if cell else "" for cell in cells[:2]]
-    place = {"modelled": 0, "measured": 2}.get(row["kind"])
-    if place is not None and not cells[place]:
-        cells[place] = "not known"
-    total, each, measured, measured_each = cells
-    missing = ", ".join(_together(row["missing"]))
-    without = row["reason"] or (f"without {missing}" if missing else "")
-    scope = row["scope"].replace("_", " ")
-    return [
-        row["label"],
-        total,
-        spread,
-        each,
-        measured,
-        measured_each,
-        scope,
-        row["evidence"],
-        without,
-    ]
-
-
-def _narrow(row: list[str]) -> list[list[str]]:
-    """Lines of a row for a table of 100 columns: what it is of and what it holds under its name."""
-    label, *numbers, scope, evidence, without = row
-    about = "; ".join(filter(None, (", ".join(filter(None, (scope, evidence))), without)))
-    lines = textwrap.wrap(label, NAME_WIDTH, subsequent_indent="  ")
-    lines += textwrap.wrap(about, NAME_WIDTH, initial_indent="  ", subsequent_indent="  ")
-    blank = [""] * len(numbers)
-    return [[line, *(numbers if not at else blank)] for at, line in enumerate(lines)]
-
-
-def _together(missing: list[str]) -> list[str]:
-    text = ", ".join(missing)
-    for names in ("neuron_updates_active, neuron_updates_idle", "effective_acs, effective_macs"):
-        kind = "neuron_updates" if names.startswith("neuron") else "synaptic_ops"
-        text = text.replace(names, kind)
-    return text.replace("_", " ").split(", ") if text else []
