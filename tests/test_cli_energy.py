@@ -311,6 +311,20 @@ def test_work_below_idle_noise_is_no_zero(counted, joules):
     assert cells(text, "here: CPU and memory, above idle") == ["not", "known"]
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({}, "hops and seconds can be supposed: cusnn energy --counts counts.json --hops N"),
+        ({"hops_per_spike": 2.0}, "\nseconds can be supposed: cusnn energy --counts"),
+        ({"hops_per_spike": 2.0, "seconds": 1.0}, ""),
+    ],
+)
+def test_what_can_be_supposed_is_said(counted, known, said):
+    text = printed(Spent.of(Workload.load(counted), device_names=["loihi1"], **known))
+    assert said in text
+    assert bool(said) == ("supposed" in text)
+
+
 def test_rows_of_gpus_say_what_they_leave_out(counted):
     text = printed(Spent.of(Workload.load(counted), device_names=["h200-sxm"]))
     assert "GPU rows leave out launches, latency and waiting" in " ".join(text.split())
@@ -416,7 +430,13 @@ def test_a_device_in_full():
     assert result.exit_code == 0, result.output
     assert cells(result.output, "synaptic op  ")[:4] == ["23.6", "pJ/op", "per", "term"]
     assert cells(result.output, "barrier sync  ")[:2] == ["none", "published"]
-    assert "Davies et al." in result.output
+    # Each source once, by the number that its figures carry.
+    output = " ".join(result.output.split())
+    for number, source in enumerate(dict.fromkeys(p.source for p in devices()["loihi1"].prices), 1):
+        assert output.count(" ".join(source.split())) == 1
+        assert f"[{number}] {source}" in output
+    assert cells(result.output, "synaptic op  ")[-1] == "[1]"
+    assert cells(result.output, "year  ")[0] == "2018"
     prices = json.loads(call("energy", "devices", "loihi1", "--json").output)["prices"]
     assert len(prices) == len(devices()["loihi1"].prices)
 
@@ -487,7 +507,7 @@ def test_published_peers_beside_ours():
     assert by_name["here: CPU and memory"] == ("", "2.00 nJ", "measured, RAPL")
     # 700 W over 4,000 B at 4.8 TB/s, then over 1,000 + 4 * 100 FLOP at 67 TFLOPS.
     assert by_name["this run, modelled on H200"] == ("598 pJ", "", "modelled")
-    assert by_name["this run, modelled on Loihi (Davies 2018)"][2] == "modelled"
+    assert by_name["this run, modelled on Loihi (Davies 2018)"][2] == "modelled; without hops"
     assert by_name["this run, modelled on SpiNNaker 1"][2] == "modelled"
     assert len(by_name) == 4 + 14
     assert columns[0][:4] == [name for name in by_name if name.startswith(("this", "here"))]

@@ -95,6 +95,9 @@ class Spent:
                 text = f"not measured, {one.label.removeprefix(HERE)} ({one.source}): {one.reason}"
                 console.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
         console.print(NOTE, style="dim", soft_wrap=True)
+        supposed = _to_suppose(self.comparison.estimates)
+        if supposed:
+            console.print(supposed, style="dim", soft_wrap=True)
         if self.comparison.published:
             console.print(_published_table(rows))
         if self.verdicts:
@@ -125,6 +128,16 @@ class Spent:
 
     def _figure(self):
         return self.comparison.plot().figure
+
+
+def _to_suppose(estimates) -> str:
+    """How to have terms that no run tells of; "" where none of them is missing."""
+    missing = {term for one in estimates for term in one.missing}
+    names = [name for name in ("hops", "seconds") if name in missing]
+    if not names:
+        return ""
+    options = " ".join(f"--{name} NUMBER" for name in names)
+    return f"{' and '.join(names)} can be supposed: cusnn energy --counts {COUNTS} {options}"
 
 
 def _labelled(measurements) -> dict:
@@ -212,7 +225,7 @@ def _published_table(rows: list[dict]) -> Table:
     for name in ("modelled", "measured", ""):
         table.add_column(name, justify="right" if name else "left")
     for row in rows:
-        label, _, _, modelled, _, measured, scope, evidence, _ = cells(row, "synaptic_op")
+        label, _, _, modelled, _, measured, scope, evidence, said = cells(row, "synaptic_op")
         if row["kind"] == "published":
             table.add_row(escape(label), modelled, measured, evidence)
         elif row["kind"] == "measured":
@@ -220,7 +233,8 @@ def _published_table(rows: list[dict]) -> Table:
             table.add_row(escape(label), "", measured or "not known", how, style="green")
         elif row["device"] in BESIDE:
             ours = f"this run, modelled on {label}"
-            table.add_row(escape(ours), modelled or "not known", "", "modelled", style="cyan")
+            how = "; ".join(filter(None, ("modelled", said)))
+            table.add_row(escape(ours), modelled or "not known", "", how, style="cyan")
     return table
 
 

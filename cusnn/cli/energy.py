@@ -164,13 +164,22 @@ def _show(console: Console, name: str, as_json: bool) -> None:
         typer.echo(json.dumps(asdict(found), indent=2))
         return
     console.print(f"[bold]{escape(found.title)}[/] ({escape(found.name)}): {escape(found.about)}")
+    sources = list(dict.fromkeys(price.source for price in found.prices if price.source))
     table = plain_table("", "figure")
     table.add_column("value", justify="right")
-    for header in ("scope", "evidence", "condition; source"):
+    for header in ("scope", "evidence", "condition"):
         table.add_column(header)
+    table.add_column("source", justify="right")
     for price in found.prices:
-        known = "none published" if price.value is None else f"{price.value:,g} {price.unit}"
-        text = "; ".join(filter(None, (price.condition, price.source)))
+        known = "none published" if price.value is None else _value(price)
+        number = f"[{sources.index(price.source) + 1}]" if price.source else ""
         cells = (price.term, known, price.scope, price.evidence)
-        table.add_row(*(escape(cell.replace("_", " ")) for cell in cells), escape(text))
+        named = (cell.replace("_", " ") for cell in cells)
+        table.add_row(*map(escape, (*named, price.condition, number)))
     console.print(table)
+    for number, source in enumerate(sources, 1):
+        console.print(escape(f"[{number}] {source}"), soft_wrap=True, highlight=False)
+
+
+def _value(price) -> str:
+    return f"{price.value:g}" if price.unit == "year" else f"{price.value:,g} {price.unit}"
