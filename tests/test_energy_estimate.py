@@ -418,6 +418,7 @@ class TestChipsAndTime:
         ("options", "error", "message"),
         [
             ({"seconds": -1.0}, ValueError, "seconds must be finite"),
+            ({"seconds": 0}, ValueError, "seconds must be above 0"),
             ({"seconds": float("nan")}, ValueError, "seconds must be finite"),
             ({"hops_per_spike": float("inf")}, ValueError, "hops_per_spike must be finite"),
             ({"hops_per_spike": "two"}, TypeError, "hops_per_spike must be a number"),

@@ -41,6 +41,8 @@ class Assumptions:
         for name in ("hops_per_spike", "seconds", "idle_power_w"):
             if getattr(self, name) is not None:
                 number("estimate", name, getattr(self, name))
+        if self.seconds == 0:
+            raise ValueError("estimate: seconds must be above 0, got 0; None for the model time")
         for name in ("flops_per_neuron_update", "bytes_per_weight"):
             number("estimate", name, getattr(self, name))
         if not 0 < number("estimate", "utilisation", self.utilisation) <= 1:
