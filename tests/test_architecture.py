@@ -54,6 +54,7 @@ ALLOWED = {
     "cusnn.validation": (("analysis",), ("numpy",)),
     "cusnn.torch": (("torch", "ops", "driver", "conventions", *FRONT), ("numpy", "torch")),
     "cusnn.plots": (("plots", "analysis"), ("numpy", "matplotlib")),
+    "cusnn.plots.energies": (("plots", "energy"), ("matplotlib",)),
     "cusnn.plots.crossover": (("plots", "energy"), ("numpy", "matplotlib")),
 }
 ON_TOP = ("cusnn.cli", "cusnn.info", "cusnn.__main__", "cusnn")

@@ -208,6 +208,7 @@ class TestPictures:
         )
         ax = found.plot()
         assert ax.get_xscale() == "log"
+        assert ax.xaxis.get_major_formatter()(1e-6) == "1 uJ"
         labels = [text.get_text() for text in ax.get_yticklabels()]
         assert labels[:4] == ["ODIN", "Tianjic", "NorthPole", "CPU"]
         assert len(labels) == 18
@@ -242,3 +243,4 @@ class TestPictures:
         )
         assert ax.get_yticklabels()[-1].get_text() == "hops"
         assert ax.texts[-1].get_text() == "not known"
+        assert ax.xaxis.get_major_formatter()(2.5e-4) == "250 uJ"

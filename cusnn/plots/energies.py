@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from cusnn.energy.units import si
 from cusnn.plots.style import EXCITATORY, GRID, INHIBITORY, INK, figure_class, plain
 
 # Column of a row -> (colour, hatch, name in the legend).
@@ -31,8 +32,6 @@ def energy_bars(ax, rows: list[dict], *, per: str = "synaptic_op", title: str = 
         ImportError: matplotlib is not installed.
         ValueError: no row has an energy.
     """
-    from matplotlib.ticker import EngFormatter
-
     part = f"per_{per}_" if per else ""
     bars = [(row, *_found(row, part)) for row in rows]
     values = [value for _, _, *three in bars for value in three if value]
@@ -40,7 +39,6 @@ def energy_bars(ax, rows: list[dict], *, per: str = "synaptic_op", title: str = 
         raise ValueError("energy_bars: no row has an energy above 0; nothing can be drawn")
     ax = _axes(len(bars)) if ax is None else ax
     left = 10.0 ** math.floor(math.log10(min(values)) - 0.3)
-    engineering = EngFormatter(unit="J", places=None)
     place, ticks, shown = 0.0, [], set()
     for kind, heading in GROUPS:
         members = [bar for bar in bars if bar[0]["kind"] == kind]
@@ -58,7 +56,7 @@ def energy_bars(ax, rows: list[dict], *, per: str = "synaptic_op", title: str = 
     ax.set_ylim(place - 0.6, -0.6)
     ax.set_xscale("log")
     ax.set_xlim(left, max(values) * 12.0)
-    ax.xaxis.set_major_formatter(engineering)
+    ax.xaxis.set_major_formatter(_joules(1))
     ax.set_xlabel("energy" + (f" per {per.replace('_op', ' operation')}" if per else ""))
     ax.set_title(title, loc="left", fontsize=10, color=INK)
     ax.grid(axis="x", color=GRID, linewidth=0.6)
@@ -99,8 +97,6 @@ def energy_terms(ax, terms: dict[str, float], *, missing=(), title: str = ""):
         ImportError: matplotlib is not installed.
         ValueError: neither terms nor missing ones.
     """
-    from matplotlib.ticker import EngFormatter
-
     names = [*terms, *missing]
     if not names:
         raise ValueError("energy_terms: no terms to draw")
@@ -109,14 +105,14 @@ def energy_terms(ax, terms: dict[str, float], *, missing=(), title: str = ""):
     largest = max([*values, 0.0]) or 1.0
     ax.barh(range(len(values)), values, height=0.62, color=EXCITATORY)
     for at, value in enumerate(values):
-        text = _si(value) if value else "0 J"
+        text = si(value, "J")
         ax.text(value + 0.015 * largest, at, text, va="center", fontsize=8, color=INK)
     for at in range(len(values), len(names)):
         ax.text(0.015 * largest, at, "not known", va="center", fontsize=8, color="#777777")
     ax.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(0, 1.22 * largest)
-    ax.xaxis.set_major_formatter(EngFormatter(unit="J"))
+    ax.xaxis.set_major_formatter(_joules(3))
     ax.set_xlabel("energy")
     ax.set_title(title, loc="left", fontsize=10, color=INK)
     ax.tick_params(axis="y", length=0)
@@ -161,16 +157,14 @@ def _bar(ax, place: float, column: str, values, left: float, shown: set[str]) ->
         ax.plot(ends, [place] * 2, linestyle="none", marker="|", markersize=6, color=INK)
         right = max(value, high)
     least = "≥ " if column == "at_least" else ""
-    ax.text(right * 1.25, place, least + _si(value), color=INK, **beside)
+    ax.text(right * 1.25, place, least + si(value, "J"), color=INK, **beside)
 
 
-def _si(value: float) -> str:
-    """Three digits and a prefix."""
-    from matplotlib.ticker import EngFormatter
+def _joules(digits: int):
+    """Formatter of an axis."""
+    from matplotlib.ticker import FuncFormatter
 
-    rounded = float(f"{value:.2e}")
-    digits = math.floor(math.log10(rounded)) % 3
-    return EngFormatter(unit="J", places=2 - digits)(rounded)
+    return FuncFormatter(lambda value, _: si(value, "J", digits))
 
 
 def _axes(bars: int):
