@@ -716,6 +716,21 @@ def test_an_exception_inside_a_window(machine, gpu):
     assert nvml.open == 0
 
 
+def test_a_window_of_a_meter_that_was_used_before(machine, gpu):
+    """Nothing of the window before is left where the counter is gone."""
+    nvml, found = gpu(), Meter(("NVML",))
+    for watts in (250, 300):
+        with found:
+            machine.work(6000, watts)()
+        assert found["NVML"].joules == 6 * watts
+    nvml.broken = ("nvmlInit",)
+    with found:
+        machine.work(6000)()
+    assert found["NVML"].joules is None
+    assert found["NVML"].reason == "no NVIDIA driver answers (Not Supported)"
+    assert nvml.open == 0
+
+
 def test_one_source_without_the_other(machine, gpu, monkeypatch, tmp_path):
     gpu()
     monkeypatch.setattr(sensors, "POWERCAP", tmp_path)

@@ -125,6 +125,7 @@ class Meter:
                     probe = stack.enter_context(_opened(source, self._gpu))
                     probe.idle(self._idle_s)
                     probes[source] = probe
+            self._probes = {}
             self._synchronise()
             for source, probe in probes.items():
                 with self._noting(source):
