@@ -543,6 +543,33 @@ def test_refused_arrays():
         count_plasticity(spikes, np.zeros((2, 5), np.uint8), weights)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_no_number_is_refused(wrong):
+    """It is not 0, and would count as active."""
+    values, weights = np.ones((3, 4), np.float32), np.ones((4, 5), np.float32)
+    bad, bad_weights = values.copy(), weights.copy()
+    bad[0, 1] = bad[2, 3] = bad_weights[3, 4] = wrong
+    text = "must be finite, got 2 of 12 that are NaN or infinite"
+    with pytest.raises(ValueError, match=f"count_product: inputs {text}"):
+        count_product(bad, weights)
+    with pytest.raises(ValueError, match="count_product: weights must be finite, got 1 of 20"):
+        count_product(values, bad_weights)
+    with pytest.raises(ValueError, match=f"count_neurons: spikes {text}"):
+        count_neurons(bad, LIF())
+    own, fired = np.ones((5, 5), np.float32), np.zeros((1, 3, 5), np.uint8)
+    own[0, 0] = wrong
+    with pytest.raises(ValueError, match="count_layer: weights must be finite, got 1 of 25"):
+        count_layer(values[None], weights, fired, LIF(), recurrent=own)
+    with pytest.raises(ValueError, match="count_conventional: layer 1: output must be finite"):
+        count_conventional([weights], values, biases=[np.full(5, wrong, np.float32)])
+    with pytest.raises(ValueError, match=f"activation_sparsity: activations {text}"):
+        metrics.activation_sparsity([bad])
+    with pytest.raises(ValueError, match="connection_sparsity: weights must be finite"):
+        metrics.connection_sparsity([bad_weights])
+    with pytest.raises(ValueError, match=f"membrane_updates: membranes {text}"):
+        metrics.membrane_updates([bad[:, None]])
+
+
 # ------------------------------------------------------------------ models
 
 

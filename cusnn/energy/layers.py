@@ -38,7 +38,7 @@ def count_product(inputs, weights) -> OpCounts:
 
     Raises:
         TypeError: other arrays, or arrays of several libraries.
-        ValueError: inputs of another number.
+        ValueError: inputs of another number, NaN or infinite inputs or weights.
     """
     owner = "count_product"
     _check_arrays(owner, weights, inputs=inputs)
@@ -62,7 +62,8 @@ def count_neurons(spikes, neuron, size: int | None = None) -> OpCounts:
         size: M, for bits.
 
     Raises:
-        TypeError, ValueError: other arrays, or bits without ``size``.
+        TypeError, ValueError: other arrays, bits without ``size``, or membranes that are NaN or
+            infinite.
     """
     owner = "count_neurons"
     _check_arrays(owner, None, spikes=spikes)
@@ -94,7 +95,7 @@ def count_layer(
         outside: whether the spikes that came in are ``input_spikes``, of no other layer.
 
     Raises:
-        TypeError, ValueError: other arrays, or shapes that disagree.
+        TypeError, ValueError: other arrays, NaN or infinite values, or shapes that disagree.
     """
     owner = "count_layer"
     _check_arrays(owner, weights, inputs=inputs, spikes=spikes)
@@ -249,6 +250,7 @@ def _check_arrays(owner: str, weights, **arrays) -> None:
         raise ValueError(
             f"{owner}: weights must be numbers [N, M], got {stored.dtype} {list(weights.shape)}"
         )
+    check_finite(owner, weights=stored, **arrays)
     for name, array in arrays.items():
         allowed = ("inputs", "spikes")
         if array is None or (name in allowed and array.dtype.kind == "f"):
@@ -257,6 +259,23 @@ def _check_arrays(owner: str, weights, **arrays) -> None:
             raise TypeError(
                 f"{owner}: {name} must be spikes, uint8, or uint32 as bits"
                 f"{', or floating point' if name in allowed else ''}, got {array.dtype}"
+            )
+
+
+def check_finite(owner: str, **arrays) -> None:
+    """Arrays without NaN and infinite values, which are not 0 and would count as active.
+
+    Raises:
+        ValueError: an array with one.
+    """
+    for name, array in arrays.items():
+        if array is None or array.dtype.kind != "f":
+            continue
+        finite = _library(array).isfinite(array)
+        if not finite.all():
+            raise ValueError(
+                f"{owner}: {name} must be finite, got {int((~finite).sum()):,} of "
+                f"{array.size:,} that are NaN or infinite"
             )
 
 

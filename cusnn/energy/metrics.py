@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from cusnn import dispatch
 from cusnn.energy.counts import Workload
+from cusnn.energy.layers import check_finite
 from cusnn.ops.matmul import CSR
 
 # Operations of an update, by snnTorch's neuron and its reset.
@@ -59,6 +60,7 @@ def activation_sparsity(activations: Iterable) -> float:
 
     Raises:
         TypeError: spikes as bits, whose number of outputs is not known.
+        ValueError: NaN or infinite outputs.
     """
     zeros = total = 0
     for one in activations:
@@ -68,6 +70,7 @@ def activation_sparsity(activations: Iterable) -> float:
         dispatch.array_library(array)
         if array.dtype == "uint32":
             raise TypeError("activation_sparsity: spikes as bits must be unpacked: spike_unpack")
+        check_finite("activation_sparsity", activations=array)
         zeros += int((array == 0).sum())
         total += array.size
     return zeros / total if total else 0.0
@@ -80,12 +83,13 @@ def connection_sparsity(weights: Iterable) -> float:
         weights: an array of each layer, or a ``CSR``, whose absent synapses are zeros.
 
     Raises:
-        ValueError: no weights.
+        ValueError: no weights, or NaN or infinite ones.
     """
     zeros = total = 0
     for one in weights:
         stored = one.weights if isinstance(one, CSR) else one
         dispatch.array_library(stored)
+        check_finite("connection_sparsity", weights=stored)
         size = math.prod(one.shape)
         zeros += size - int((stored != 0).sum())
         total += size
@@ -119,7 +123,7 @@ def membrane_updates(membranes: Iterable) -> float:
         membranes: of each layer the voltages after every step, [T, B, N].
 
     Raises:
-        ValueError: arrays of other axes, or of other numbers of samples.
+        ValueError: arrays of other axes or numbers of samples, NaN or infinite membranes.
     """
     changes, samples = 0, set()
     for array in membranes:
@@ -129,6 +133,7 @@ def membrane_updates(membranes: Iterable) -> float:
                 f"membrane_updates: membranes must be [T, B, N] with a step or more, got "
                 f"{list(array.shape)}"
             )
+        check_finite("membrane_updates", membranes=array)
         changes += array[0].size + int((array[1:] != array[:-1]).sum())
         samples.add(array.shape[1])
     if len(samples) != 1:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from cusnn import dispatch
 from cusnn.energy.bounds import whole
 from cusnn.energy.counts import OpCounts, Workload
-from cusnn.energy.layers import count_layer, count_product
+from cusnn.energy.layers import check_finite, count_layer, count_product
 from cusnn.training import Sequential
 
 
@@ -102,7 +102,8 @@ def count_conventional(
         Workload with parts "layer 1", "layer 2", ...; of one step, with B inferences.
 
     Raises:
-        TypeError, ValueError: other arrays, or sizes that do not follow.
+        TypeError, ValueError: other arrays, sizes that do not follow, or values that are or become
+            NaN or infinite.
     """
     weights = tuple(weights)
     biases = (None,) * len(weights) if biases is None else tuple(biases)
@@ -123,6 +124,7 @@ def count_conventional(
         values = values @ weight if bias is None else values @ weight + bias
         if number < len(weights):
             values = values * (values > 0)
+        check_finite(f"count_conventional: layer {number}", output=values)
         active = int((values != 0).sum())
         parts[f"layer {number}"] = product + OpCounts(
             dense=0, neuron_updates_active=active, neuron_updates_idle=values.size - active
