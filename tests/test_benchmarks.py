@@ -30,7 +30,7 @@ from benchmarks import (  # noqa: E402
 )
 from cusnn import contract, driver  # noqa: E402
 from cusnn.backends.numba_cpu import spikes as numba_spikes  # noqa: E402
-from cusnn.energy.meter import Measurement, Window  # noqa: E402
+from cusnn.energy.measurement import Measurement, Window  # noqa: E402
 
 BY_NAME = {case.name: case for case in cases.CASES}
 NO_GPU = "no CUDA GPU was found; the backends numba and numpy run without one"

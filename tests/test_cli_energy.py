@@ -29,7 +29,7 @@ from cusnn.energy import (
 from cusnn.energy import cells as cells_of_rows
 from cusnn.energy.crossover import Layer, cost_model, crossover_rate
 from cusnn.energy.hardware import hardware_markdown
-from cusnn.energy.meter import Window
+from cusnn.energy.measurement import Window
 from cusnn.simulation import Result, Simulation
 
 NUMPY = ("--backend", "numpy")

@@ -12,7 +12,8 @@ import pytest
 
 from cusnn import driver
 from cusnn.energy import meter, nvml, sensors
-from cusnn.energy.meter import Measurement, Meter, measure
+from cusnn.energy.measurement import Measurement
+from cusnn.energy.meter import Meter, measure
 
 IDLE_W = 50
 
@@ -286,8 +287,8 @@ def test_a_counter_that_fails_on_the_way(machine, gpu):
     [
         ({"repeats": 2}, "measure: repeats must be 3 or more, got 2"),
         ({"source": "ACPI"}, "measure: source must be one of NVML, RAPL, got 'ACPI'"),
-        ({"idle_s": -1.0}, "measure: idle_s must be a number of seconds"),
-        ({"least_s": float("nan")}, "measure: least_s must be a number of seconds"),
+        ({"idle_s": -1.0}, "measure: idle_s must be finite and at least 0, got -1"),
+        ({"least_s": float("nan")}, "measure: least_s must be finite and at least 0, got nan"),
     ],
 )
 def test_measure_refuses(changed, text):

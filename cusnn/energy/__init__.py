@@ -32,7 +32,8 @@ _HOMES = {
     ),
     "cusnn.energy.thresholds": ("THRESHOLDS", "Threshold", "Verdict", "verdict"),
     "cusnn.energy.estimates": ("estimate",),
-    "cusnn.energy.meter": ("Measurement", "Meter", "measure"),
+    "cusnn.energy.measurement": ("Measurement", "Window"),
+    "cusnn.energy.meter": ("Meter", "measure"),
     "cusnn.energy.results": ("EnergyEstimate",),
     "cusnn.energy.units": ("Quantity",),
 }

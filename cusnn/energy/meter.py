@@ -8,75 +8,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
 
 from cusnn import driver
+from cusnn.energy.bounds import number
+from cusnn.energy.measurement import Measurement, Window
 from cusnn.energy.sensors import SENSORS, Unreadable
 
 IDLE_S, COOLDOWN_S, REPEATS, LEAST_TICKS = 5.0, 1.0, 3, 50
 # How often an idle counter is looked at, and how long calls between two synchronisations take, s.
 POLL_S, BATCH_S = 0.01, 0.1
 OPEN = "the window has not ended"
-
-
-@dataclass(frozen=True)
-class Window:
-    """One stretch of work.
-
-    Attributes:
-        seconds: of wall time.
-        joules: that the counter moved by, idle power included.
-        calls: how often the work was done in it.
-    """
-
-    seconds: float
-    joules: float
-    calls: int = 1
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Energy that one counter saw, or why it saw none.
-
-    Attributes:
-        source: "NVML" (the GPU's whole board) or "RAPL" (CPU packages and their memory).
-        joules: of one call, idle power included, median over the windows; None for unknown.
-        reason: why ``joules`` is None.
-        seconds: wall time of one call, median; None where nothing was timed.
-        windows: all of them, in order.
-        spread: least and greatest J of one call; None for a single window.
-        idle_w: power of the idle machine, W; None where it was not measured.
-        tick_s: seconds between two moves of the idle counter; None where it was not measured.
-        domains: J of one call by part of the machine, median.
-        conditions: of the last window's end: name, driver, clocks, power limit, temperature.
-    """
-
-    source: str
-    joules: float | None = None
-    reason: str | None = None
-    seconds: float | None = None
-    windows: tuple[Window, ...] = ()
-    spread: tuple[float, float] | None = None
-    idle_w: float | None = None
-    tick_s: float | None = None
-    domains: dict[str, float] = field(default_factory=dict)
-    conditions: dict = field(default_factory=dict)
-
-    @property
-    def dynamic_j(self) -> float | None:
-        """J of one call above those of the idle machine in the same time; None for unknown."""
-        if self.joules is None or self.idle_w is None:
-            return None
-        return self.joules - self.idle_w * self.seconds
-
-    @property
-    def watts(self) -> float | None:
-        """Mean power while it worked, W; None for unknown."""
-        return None if self.joules is None else self.joules / self.seconds
-
-    def to_dict(self) -> dict:
-        """All of it, for JSON."""
-        return {**asdict(self), "dynamic_j": self.dynamic_j, "watts": self.watts}
 
 
 class Meter:
@@ -97,6 +38,7 @@ class Meter:
         synchronise: waits for work that was handed over; None for CUDA's, where it is in use.
 
     Raises:
+        TypeError: a time that is no number.
         ValueError: an unknown source, or a negative time.
     """
 
@@ -110,7 +52,7 @@ class Meter:
     ):
         for source in sources:
             _check_source("Meter", source)
-        _check_seconds("Meter", "idle_s", idle_s)
+        number("Meter", "idle_s", idle_s)
         self._gpu, self._idle_s = gpu, idle_s
         self._synchronise = synchronise or _wait_for_gpu
         self._found: dict[str, Measurement] = {s: Measurement(s, reason=OPEN) for s in sources}
@@ -194,13 +136,15 @@ def measure(
         gpu, synchronise: as ``Meter`` has them.
 
     Raises:
+        TypeError: a time that is no number.
         ValueError: an unknown source, fewer than 3 repeats, or a negative time.
     """
     _check_source("measure", source)
     if not isinstance(repeats, int) or repeats < REPEATS:
         raise ValueError(f"measure: repeats must be {REPEATS} or more, got {repeats!r}")
     for name, value in (("least_s", least_s), ("idle_s", idle_s), ("cooldown_s", cooldown_s)):
-        _check_seconds("measure", name, value)
+        if value is not None or name != "least_s":
+            number("measure", name, value)
     synchronise = synchronise or _wait_for_gpu
     try:
         with _opened(source, gpu) as probe:
@@ -353,8 +297,3 @@ def _wait_for_gpu() -> None:
 def _check_source(where: str, source: str) -> None:
     if source not in SENSORS:
         raise ValueError(f"{where}: source must be one of {', '.join(SENSORS)}, got {source!r}")
-
-
-def _check_seconds(where: str, name: str, value: float | None) -> None:
-    if value is not None and not 0 <= value < float("inf"):
-        raise ValueError(f"{where}: {name} must be a number of seconds, 0 or more, got {value!r}")
