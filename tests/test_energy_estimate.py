@@ -157,6 +157,10 @@ class TestByHand:
         found = estimate(network(hops=None), "hala-point-peak")
         assert found.low_j == exact(1200 * 6.8 * PICO)
         assert found.total_j == found.high_j == exact(PICO * (1200 * 6.8 + 100 * 10.8))
+        note = "full power for one rate after the other"
+        assert sum(text.startswith(note) for text in found.assumptions) == 1
+        single = estimate(network(hops=None), "hala-point")
+        assert not any(text.startswith(note) for text in single.assumptions)
 
     def test_hala_point_is_power_of_its_chips_over_time(self):
         found = estimate(network(neurons=1_000_000, hops=None), "hala-point")

@@ -83,8 +83,14 @@ class _Sum:
                 self._note(f"{price.term.replace('_', ' ')}: {price.condition or 'not stated'}")
         self._note_size()
         self._note_power(breakdown)
-        # Envelopes of one power: where both rates are reached together, the larger is all.
+        # Rates of one power, as in the roofline: one after the other, at the least at once, where
+        # the larger is all.
         least = max if self.profile.scope == "envelope" else math.fsum
+        if self.profile.scope == "envelope" and len(breakdown) > 1:
+            self._note(
+                "full power for one rate after the other, which is the most, as for GPUs; the "
+                "range begins with both at once"
+            )
         return EnergyEstimate(
             self.workload.name,
             self.profile.name,
