@@ -1,4 +1,4 @@
-"""``python -m benchmarks cpu | gpu | networks | scaling | training | report``."""
+"""``python -m benchmarks cpu | gpu | networks | scaling | training | energy | report``."""
 
 from __future__ import annotations
 
@@ -147,6 +147,32 @@ def training(
     chosen = tuple(name for name in suite.ROWS if not only or name in only)
     suite.run(out.resolve(), chosen, threads=threads, repeat=repeat, again=again)
     _render(out / "training.json", training_table.write)
+
+
+@app.command()
+def energy(
+    scale: Annotated[float, typer.Option(help="Of the microcircuit.")] = 0.1,
+    time: Annotated[float, typer.Option(help="Model time of a run, ms.")] = 1000.0,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each kind.")] = 10,
+    threads: Annotated[int | None, typer.Option(help="As of a simulation.")] = None,
+    backend: Annotated[str | None, typer.Option(help="As of a simulation.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the result files.")] = RESULTS / "energy",
+) -> None:
+    """What counting for the energy model adds to a run: runs with and without it, in turns."""
+    from benchmarks import energy_cost
+
+    try:
+        path = energy_cost.run(
+            out.resolve(),
+            scale=scale,
+            time_ms=time,
+            repeat=repeat,
+            threads=threads,
+            backend=backend,
+        )
+    except (ValueError, TypeError) as error:
+        _refuse(error)
+    typer.echo(path.with_suffix(".md").read_text(encoding="utf-8"), nl=False)
 
 
 def _thread_numbers(text: str) -> tuple[int, ...]:
