@@ -1,5 +1,7 @@
 """The engine's second operation against brute force: every step, every bit."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -653,6 +655,40 @@ def test_threads_that_wait_in_vain_give_up(monkeypatch):
     with pytest.raises(OSError, match="no thread"):
         tiled.run(15)
     assert seen == [-1, -1]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), KeyboardInterrupt()])
+def test_threads_that_have_begun_give_up_where_others_cannot_start(monkeypatch, error):
+    """The task waits for ever unless it is told."""
+    from cusnn.backends.numba_cpu import network_threads
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, function, worker):
+            if worker == 2:
+                raise error
+            return super().submit(function, worker)
+
+    monkeypatch.setattr(network_threads, "ThreadPoolExecutor", Pool)
+    told, ended = threading.Event(), []
+
+    def task(worker):
+        assert told.wait(60)
+        ended.append(worker)
+
+    with pytest.raises(type(error)):
+        network_threads.together(task, 3, told.set)
+    assert ended == [1]
+
+
+def test_networks_that_run_at_once(monkeypatch):
+    """Each with threads of its own, more than there are cores."""
+    import numba
+
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 3)
+    with ThreadPoolExecutor(3) as pool:
+        seeds = range(4, 8)
+        found = list(pool.map(lambda seed: Tiled(late(seed), 3, 3, "numba").run(60), seeds))
+    assert found == [Tiled(late(seed)).run(60) for seed in seeds]
 
 
 def test_errors():

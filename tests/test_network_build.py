@@ -1,5 +1,8 @@
 """The engine's first operation against brute force: every synapse, every bit."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from by_hand import build, drawn_by_hand, synapses_by_hand, unpacked, words_by_hand
@@ -22,7 +25,9 @@ from cusnn.network import (
     Uniform,
 )
 from cusnn.neurons import LIF, CobaLIF, CubaLIF, Izhikevich, Relay
+from cusnn.ops import network as engine
 from cusnn.simulation.draws import fill_initial
+from cusnn.simulation.plan import plan
 
 BACKENDS = ("numpy", "numba")
 JUMPS = LIF(tau_mem=10.0, v_threshold=1.0, t_refractory=0.3, input="voltage")
@@ -256,3 +261,40 @@ def test_wide_words_are_the_same_bits_on_numba(tiles, threads):
     _, found = build(net, tiles, threads, "numba")
     for name, array in expected._asdict().items():
         np.testing.assert_array_equal(getattr(found, name), array, name)
+
+
+def test_a_build_that_is_interrupted_ends_soon(monkeypatch):
+    """Ctrl-C, or an error of who is told of progress: the other thread does not draw on."""
+    from cusnn.backends.numba_cpu import network
+
+    begun, told, calls = threading.Event(), threading.Event(), []
+
+    def slowly(place, worker, *arguments):
+        calls.append(worker)
+        if worker == 1:
+            begun.set()
+            assert told.wait(60)
+            time.sleep(0.02)
+
+    def tell(share):
+        assert begun.wait(60)
+        told.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(network, "own_synapses", slowly)
+    a, many = Population(4, CubaLIF(), "A"), 100
+    planned = plan(Network(a, [Projection("A", "A", OneToOne(), 1.0, 1.0)] * many))
+    with pytest.raises(KeyboardInterrupt):
+        engine.network_build(
+            planned.build,
+            n_neurons=4,
+            tiles=2,
+            longest=10,
+            states=3,
+            seed=1,
+            threads=2,
+            backend="numba",
+            tell=tell,
+        )
+    assert calls.count(0) == 1
+    assert 1 <= calls.count(1) < many

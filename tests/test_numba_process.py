@@ -150,11 +150,18 @@ def test_a_layer_that_the_program_chose_stands(monkeypatch, chosen):
 
 
 NO_LAYER = """
-import numba
+import numba, os
 from cusnn import LIF
 from cusnn.network import Network, Population
 from cusnn.simulation import Simulation
-Simulation(Network([Population(5, LIF(input="voltage"), "a")]), threads=2, backend='numba').run(2)
+def run():
+    neurons = Population(5, LIF(input="voltage"), "a")
+    return Simulation(Network([neurons]), threads=2, backend="numba").run(2).n_steps
+run()
+child = os.fork()
+if child == 0:
+    os._exit(run())
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 20
 try:
     print(numba.threading_layer())
 except ValueError:
@@ -163,6 +170,7 @@ except ValueError:
 
 
 def test_a_network_starts_no_layer():
+    """And leaves no thread behind that a forked process would miss."""
     assert run(NO_LAYER, PACKAGE.parent) == "none"
 
 

@@ -1,5 +1,6 @@
 """The network engine: a thread builds and moves its tiles; threads meet to exchange spikes."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -64,7 +65,10 @@ def network_build(
     threads,
     tell,
 ):
-    """Count, sum up, place: each thread draws all synapses twice and keeps those of its tiles."""
+    """Count, sum up, place: each thread draws all synapses twice and keeps those of its tiles.
+
+    Where one raises, or Ctrl-C comes, the others end after the projection that they are at.
+    """
     n_tiles = row_starts.shape[0]
     workers = min(threads, n_tiles)
     owner = np.arange(n_tiles) % workers
@@ -83,9 +87,12 @@ def network_build(
     )
 
     passed = connections[:, 1].cumsum() / max(connections[:, 1].sum(), 1)
+    stopped = threading.Event()
 
     def draw(place, worker):
         for j, share in enumerate(passed):
+            if stopped.is_set():
+                return
             one = slice(j, j + 1)
             own_synapses(place, worker, owner, connections[one], weights[one], *tables)
             if worker == 0:  # the others are about as far
@@ -105,11 +112,15 @@ def network_build(
             restore_offsets(offsets[tile])
 
     with ThreadPoolExecutor(workers) as pool:
-        totals = np.zeros(n_tiles + 1, np.int64)
-        for worker, sums in enumerate(pool.map(count, range(workers))):
-            totals[1 + worker :: workers] = sums
-        row_starts += totals.cumsum()[:-1, None]
-        list(pool.map(place, range(workers)))
+        try:
+            totals = np.zeros(n_tiles + 1, np.int64)
+            for worker, sums in enumerate(pool.map(count, range(workers))):
+                totals[1 + worker :: workers] = sums
+            row_starts += totals.cumsum()[:-1, None]
+            list(pool.map(place, range(workers)))
+        except BaseException:
+            stopped.set()
+            raise
     initial[:] = 0
     for (first, size, stream, kind, state_row), row in zip(groups, voltages, strict=True):
         initial_values(kind, row, seed, stream, initial[state_row, first : first + size])
