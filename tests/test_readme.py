@@ -13,7 +13,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 
 
 def test_nothing_is_left_to_fill_in():
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
     assert "@@" not in TEXT
     assert "TODO" not in TEXT
 
@@ -33,6 +33,10 @@ def test_example_runs(code, capsys, tmp_path, monkeypatch):
         rates = names["result"].rates()
         assert all(0.1 < rate < 200.0 for rate in rates.values()), rates
         assert "{'E': " in capsys.readouterr().out
+    elif "workload" in names:
+        assert names["workload"].counts.synaptic_ops > 100_000
+        printed = capsys.readouterr().out
+        assert all(name in printed for name in ("Loihi", "TrueNorth", "H200", "range"))
     else:
         assert names["forward"].spikes.any()
         assert names["grad_weights"].shape == names["weights"].shape
