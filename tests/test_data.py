@@ -251,9 +251,14 @@ def test_ctrl_c_ends_a_wait_and_its_thread():
 
     numbers = Numbers(10, press)
     batches = numbers.batches(5)
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012, the wait is to be the next thing
-        waits.set()
-        next(batches)
+    # A shell's background job ignores the signal, and so would this process.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012, the wait is to be the next thing
+            waits.set()
+            next(batches)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not threads()
     assert list(batches) == []
     assert len(numbers.made) == 1
