@@ -255,9 +255,9 @@ def test_vogels_abbott_beside_nest():
 
 
 def test_records_checkpoint_and_resume(tmp_path):
-    """A run in two parts is the run in one; states go on, too."""
+    """A run in two parts is the run in one; states go on, too. The file may be in --out."""
     whole, first, second = (tmp_path / name for name in ("whole", "first", "second"))
-    record, file = ("--record", "v,i_inh:E:3"), tmp_path / "run.npz"
+    record, file = ("--record", "v,i_inh:E:3"), first / "run.npz"
     assert call(*VA, "--time", "12", *record, "--out", whole).exit_code == 0
     result = call(*VA, *record, "--checkpoint", file, "--out", first)
     assert result.exit_code == 0, result.output

@@ -16,7 +16,15 @@ from cusnn.cli.comparison import Spent
 from cusnn.cli.errors import INTERRUPTED
 from cusnn.cli.files import bytes_needed, results_folder, write
 from cusnn.cli.models import Published
-from cusnn.cli.settings import BACKENDS, EXCHANGES, FORMATS, Settings, backend_of, check
+from cusnn.cli.settings import (
+    BACKENDS,
+    EXCHANGES,
+    FORMATS,
+    Settings,
+    backend_of,
+    check,
+    check_checkpoint,
+)
 from cusnn.cli.simulation import Run, build, save_checkpoint, simulate
 from cusnn.cli.summary import picture, print_speed, print_table, summarize
 
@@ -216,6 +224,7 @@ def _run(published: Published, settings: Settings) -> int:
     console = Console(emoji=False)
     check(settings, published.network)
     with results_folder(settings.out, bytes_needed(published, settings)):
+        check_checkpoint(settings)
         announce(console, published, settings)
         started = time.perf_counter()
         simulation = build(console, published.network, settings)

@@ -91,12 +91,16 @@ def check(settings: Settings, network) -> None:
     if settings.form == "sonata":
         _check_sonata(settings)
     records(settings, network)
+    if settings.resume is not None:
+        _check_resume(settings.resume, network)
+
+
+def check_checkpoint(settings: Settings) -> None:
+    """That it can be written; once the folder of the results is there, in which it may be."""
     if settings.checkpoint is not None:
         from cusnn.simulation.checkpoint import check_writable
 
         check_writable(f"--checkpoint {settings.checkpoint}", settings.checkpoint)
-    if settings.resume is not None:
-        _check_resume(settings.resume, network)
 
 
 def _check_exchange(settings: Settings) -> None:
