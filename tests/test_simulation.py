@@ -1,5 +1,6 @@
 """Runs: known spike times, stretches, resets, threads, interrupts, memory, files."""
 
+import math
 import signal
 import threading
 
@@ -214,6 +215,7 @@ def test_threads_may_change_between_calls(whole, monkeypatch):
     monkeypatch.setattr(pace, "MOST_STEPS_PER_CALL", 4)
     monkeypatch.setattr(pace, "CALLS_PER_TRIAL", 2)
     monkeypatch.setattr(pace.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(pace, "_quota", lambda: math.inf)
     simulation = Simulation(busy())
     assert simulation.threads == 3
     assert bits(simulation.run(30.0)) == bits(whole)
@@ -281,6 +283,25 @@ def test_room_for_spikes_grows(engine_backend, monkeypatch):
     np.testing.assert_array_equal(result.steps, np.repeat(np.arange(100), 30))
     np.testing.assert_array_equal(result.neurons, np.tile(np.arange(30), 100))
     assert result.events == 80 * 900
+
+
+def test_spikes_outlive_a_lack_of_memory(whole, monkeypatch):
+    """Those that could not be sorted in are sorted in later, once."""
+    monkeypatch.setattr(pace, "MOST_STEPS_PER_CALL", 50)
+    simulation, calls, bincount = Simulation(busy(), threads=2), [], np.bincount
+
+    def failing(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise MemoryError
+        return bincount(*arguments, **options)
+
+    monkeypatch.setattr(np, "bincount", failing)
+    with pytest.raises(MemoryError):
+        simulation.run(30.0)
+    assert 0 < simulation.step < 300
+    simulation.run(30.0 - simulation.step * 0.1)
+    assert bits(simulation.result()) == bits(whole)
 
 
 def test_a_network_of_one_neuron_and_more_threads(engine_backend):
@@ -421,8 +442,31 @@ def test_the_estimate_is_an_attribute():
     assert memory_estimate(net) == memory_estimate(net, threads=default_threads(net))
 
 
+@pytest.mark.parametrize(
+    ("text", "threads"),
+    [
+        ("max 100000", 8),
+        ("1600000 100000", 8),
+        ("250000 100000", 3),
+        ("200000 100000", 2),
+        ("1000 50000", 1),
+        ("", 8),
+        (None, 8),
+    ],
+)
+def test_containers_have_a_share_of_the_cores(monkeypatch, tmp_path, text, threads):
+    """Of eight, by the quota of the control group."""
+    monkeypatch.setattr(pace.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(pace, "CPU_QUOTA", tmp_path / "cpu.max")
+    if text is not None:
+        (tmp_path / "cpu.max").write_text(text + "\n")
+    assert default_threads() == threads
+    assert default_threads(Network((Population(10**6, CubaLIF(), "E"),))) == threads
+
+
 def test_small_networks_get_fewer_threads(monkeypatch):
     monkeypatch.setattr(pace.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(pace, "_quota", lambda: math.inf)
     assert default_threads() == 8
     for size, threads in ((1, 1), (2999, 1), (3000, 2), (10**6, 8)):
         assert default_threads(Network((Population(size, CubaLIF(), "E"),))) == threads

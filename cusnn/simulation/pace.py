@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from pathlib import Path
 
 # Steps per call of the engine grow until a call takes so long; Ctrl-C and progress wait for it.
 SECONDS_PER_CALL, TELLING_SECONDS = 0.1, 0.01
@@ -12,20 +14,33 @@ CALLS_PER_EARLY_TRIAL = 3
 NEURONS_PER_THREAD = 1500
 # Threads that anybody may ask for, and threads per core where that is more.
 MANY_THREADS, MANY_PER_CORE = 256, 4
+# Microseconds of processor time that a container may take, and in how many.
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def default_threads(network=None) -> int:
     """Number of CPU cores that this process may use; for a small network fewer of them.
 
-    A step of few neurons is done sooner than threads can meet.
+    A step of few neurons is done sooner than threads can meet. And threads that a container has no
+    time for use up that of the others while they wait.
     """
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:
         cores = os.cpu_count() or 1
+    cores = min(cores, _quota())
     if network is None:
         return cores
     return min(cores, max(1, network.size // NEURONS_PER_THREAD))
+
+
+def _quota() -> float:
+    """Cores that the time of a container would keep busy."""
+    try:
+        allowed, period = CPU_QUOTA.read_text().split()
+        return max(math.ceil(int(allowed) / int(period)), 1)
+    except (OSError, ValueError):  # no container, or "max"
+        return math.inf
 
 
 def most_threads() -> int:

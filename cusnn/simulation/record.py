@@ -146,12 +146,15 @@ class Recorder:
     def drain(self) -> None:
         """Sort in what has been added, which a device need not wait for."""
         while self._waiting:
-            stretch = self._waiting.pop(0)
+            stretch = self._waiting[0]
             steps, neurons = stretch.spikes()
-            self._totals += np.bincount(neurons, minlength=self._totals.size)
+            counts = np.bincount(neurons, minlength=self._totals.size)
             if self._kept is not None:
                 kept = self._kept[neurons]
                 steps, neurons = steps[kept], neurons[kept]
+            # Nothing is kept, or lost, of a stretch for which there was no memory until here.
+            del self._waiting[0]
+            self._totals += counts
             self._steps_of.append(steps)
             self._neurons.append(neurons)
             self._samples.append(stretch.recorded)
