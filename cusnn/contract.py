@@ -391,6 +391,16 @@ _op(
     backends=("numpy", "numba"),
 )
 _op(
+    "network_draw",
+    "network_draw",
+    Arg("stimuli", "I F", dtype="int64"),
+    Arg("thresholds", "Q", dtype="uint32"),
+    Arg("totals", "N", "out", "int64"),
+    settings=("seed", "first_step", "steps"),
+    kernels=(),
+    backends=("numpy", "numba"),
+)
+_op(
     "network_build_rings",
     "network",
     *_DRAWN,

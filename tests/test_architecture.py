@@ -44,7 +44,7 @@ ALLOWED = {
     "cusnn.energy.meter": (("energy", "driver"), ()),
     "cusnn.energy.metrics": (("energy", "ops", "dispatch"), ()),
     "cusnn.energy.models": (("energy", "training", "dispatch"), ()),
-    "cusnn.energy.networks": (("energy", "simulation", "network", "neurons"), ("numpy",)),
+    "cusnn.energy.networks": (("energy", "simulation", "network"), ("numpy",)),
     "cusnn.energy.placement": (("energy", "simulation"), ("numpy",)),
     "cusnn.energy.results": (("energy", "plots"), ("numpy",)),
     "cusnn.energy.nvml": ((), ()),

@@ -188,8 +188,8 @@ def test_interrupted_run_has_no_energy(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("why", ["too many", "interrupted"])
 def test_spikes_of_stimuli_that_take_long_are_unknown(tmp_path, monkeypatch, why):
-    """TINY are 150 steps, with the warm-up; of 1,544 neurons."""
-    monkeypatch.setattr(run, "MOST_DRAWS", 150 * 1544 - (why == "too many"))
+    """TINY are 120 steps, without the warm-up; of 1,544 neurons."""
+    monkeypatch.setattr(run, "MOST_DRAWS", 120 * 1544 - (why == "too many"))
     if why == "interrupted":
         monkeypatch.setattr(networks, "count_input_spikes", interrupt)
     options = (*TINY, "--scale", "0.02", "--out", tmp_path, "--energy")

@@ -24,7 +24,6 @@ from cusnn.energy import (
     count_product,
     count_run,
     metrics,
-    networks,
 )
 from cusnn.energy.counts import COUNTS
 from cusnn.network import (
@@ -43,8 +42,10 @@ from cusnn.network import (
 from cusnn.neurons import LIF, CubaLIF, Relay
 from cusnn.ops import network_rings
 from cusnn.ops.matmul import CSR
+from cusnn.ops.network_draw import network_draw
 from cusnn.ops.spikes import spike_pack
-from cusnn.simulation import Result, Simulation
+from cusnn.simulation import Record, Result, Simulation
+from cusnn.simulation import stimuli as stimuli_of_runs
 from cusnn.training import Readout, Sequential, SpikingDense, SpikingRecurrent
 
 # ------------------------------------------------------------------ counts and workloads
@@ -341,15 +342,65 @@ def test_placement():
         Placement.packed(7, 0, 3)
 
 
-def test_input_spikes_without_end(monkeypatch):
-    """Neurons that count fall back before float32 ceases to, and their falls count too."""
-    assert networks.ROUND * 2**3 <= 2**24
-    monkeypatch.setattr(networks, "ROUND", 16)
+def test_input_spikes_of_lists():
     times = np.repeat(0.1 * np.arange(1, 31), 7)
     stimulus = SpikeTimes("S", 1, times, 0.25)
     network = Network(Population(2, LIF(input="voltage"), "S"), stimuli=stimulus)
     assert count_input_spikes(network, 0, 30, backend="numpy").tolist() == [0, 210]
     assert count_input_spikes(network, 20, 4, backend="numpy").tolist() == [0, 28]
+    assert count_input_spikes(network, 7, 0).tolist() == [0, 0]
+    with pytest.raises(ValueError, match="backend must be one of numpy, numba, cuda, got 'nunpy'"):
+        count_input_spikes(network, 0, 30, backend="nunpy")
+    with pytest.raises(ValueError, match="first_step must be at least 0, got -1"):
+        count_input_spikes(network, -1, 3)
+
+
+@pytest.mark.parametrize("name", ["numpy", "numba", "cuda"])
+def test_input_spikes_are_those_that_neurons_add_up(name, monkeypatch):
+    """Of more neurons than a block, stimuli that overlap, calls that are cut, and rates that end.
+
+    In the engine a neuron that forgets nothing and never fires adds up the spikes of weight 1.
+    """
+    counter = LIF(tau_mem=1e30, v_threshold=2.0**24, input="voltage")
+    stimuli = (
+        PoissonInput("A", RateProfile([0.0, 0.7, 1.3], [90.0, 20.0, 400.0]), 40, 1.0),
+        PoissonInput("B", 700.0, 90, 1.0, start=0.2, stop=2.1),
+        PoissonInput("A", 0.0, 9, 1.0),
+        PoissonInput("A", 60.0, 3, 1.0),
+        SpikeTimes("B", [2, 0, 2], [0.0, 1.4, 1.4], 1.0),
+    )
+    cells = (Population(700, counter, "A"), Population(3, counter, "B"))
+    network = Network(cells, stimuli=stimuli, seed=2**32 - 1)
+    every = [Record(label, "v", every=0.1) for label in network.slices]
+    states = Simulation(network, backend="numpy", spikes=(), record=every).run(3.0).states
+    sums = np.concatenate([states[label]["v"] for label in network.slices], axis=1)
+    sums = np.concatenate([np.zeros((1, 703)), sums]).astype(np.int64)
+    monkeypatch.setattr(stimuli_of_runs, "DRAWS_PER_CALL", 7 * 700)
+    for first, last in ((0, 30), (5, 29), (6, 7), (13, 14)):
+        found = count_input_spikes(network, first, last - first, backend=name)
+        assert found.dtype == np.int64
+        assert found.tolist() == (sums[last] - sums[first]).tolist()
+
+
+def test_what_stimuli_bring_is_weighted():
+    """Two channels, weights of both signs, levels that every word or no word reaches."""
+    stimuli = np.array(
+        [(0, 3, 50, 5, 0, 2, 0), (2, 2, 51, -7, 1, 2, 1), (3, 0, 52, 1, 0, 2, 0)], np.int64
+    )
+    thresholds = np.array([0, 2**31, 2**32 - 1], np.uint32)
+    expected = np.zeros(5, np.int64)
+    for step in range(3, 9):
+        for first, size, stream, weight, lowest, number, _ in stimuli.tolist():
+            for neuron in range(first, first + size):
+                word = words_by_hand(7, stream, neuron, step >> 2)[step & 3]
+                levels = thresholds[lowest : lowest + number].tolist()
+                expected[neuron] += weight * sum(word >= level for level in levels)
+    options = {"n_neurons": 5, "seed": 7, "first_step": 3, "steps": 6}
+    for backend in ("numpy", "numba"):
+        totals = network_draw(stimuli, thresholds, backend=backend, **options)
+        assert totals.tolist() == expected.tolist()
+    with pytest.raises(ValueError, match="network_draw: stimuli reach neuron 4, there are 4"):
+        network_draw(np.array([(3, 2, 5, 1, 0, 2, 0)]), thresholds, **options | {"n_neurons": 4})
 
 
 def test_a_run_whose_spikes_were_not_recorded():

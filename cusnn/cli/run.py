@@ -29,8 +29,8 @@ from cusnn.cli.simulation import Run, build, save_checkpoint, simulate
 from cusnn.cli.summary import picture, print_speed, print_table, summarize
 
 WARMUP_MS = 100.0
-# Neurons times steps, at some 4 ns each on a CPU.
-MOST_DRAWS = 10**9
+# Neurons times steps, at some 2 ns each on a CPU.
+MOST_DRAWS = 10**10
 
 Time = Annotated[float, typer.Option("--time", help="Model time that is measured, ms.")]
 Warmup = Annotated[
@@ -260,7 +260,7 @@ def _counted(console: Console, published: Published, run: Run, backend: str):
 
     network, stretch = published.network, run.stretch
     options = {"name": f"{published.title.replace('[/]', '')} {published.size}"}
-    if network.size * (stretch.first_step + stretch.n_steps) <= MOST_DRAWS:
+    if network.size * stretch.n_steps <= MOST_DRAWS:
         try:
             with console.status("counting the spikes of stimuli"):
                 return count_run(stretch, network, poisson=True, backend=backend, **options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,13 +9,9 @@ import numpy as np
 from cusnn.energy.bounds import whole
 from cusnn.energy.counts import OpCounts, Workload
 from cusnn.energy.placement import Placement
-from cusnn.network import Network, Population, SpikeTimes
-from cusnn.neurons import LIF
-from cusnn.simulation import Record, Result, Simulation
+from cusnn.network import Network, SpikeTimes
+from cusnn.simulation import Result, Simulation, stimulus_spikes
 from cusnn.simulation.plan import sizes
-
-# A counting neuron fires here and falls by as much, far below where float32 ceases to count.
-ROUND = 2**20
 
 
 def count_run(
@@ -45,8 +40,8 @@ def count_run(
         result: of ``run``, ``result`` or ``Result.load``.
         ran: the ``Network``; or its ``Simulation``, which splits the synaptic events by source and
             target population. That needs a look at every synapse, once for a simulation.
-        poisson: also count spikes of ``PoissonInput``, by drawing them again from time zero on;
-            otherwise ``input_spikes`` of such populations is None.
+        poisson: also count spikes of ``PoissonInput``, by drawing them again; otherwise
+            ``input_spikes`` of such populations is None.
         backend: draws them, as for ``Simulation``; None for that of ``ran``, or the default.
         placement: of the neurons on cores, to count hops of the spikes fired; needs a simulation.
         name: of the workload.
@@ -174,8 +169,8 @@ def count_input_spikes(
 ) -> np.ndarray:
     """Spikes of the stimuli that reach each neuron in a stretch of steps, int64 [N].
 
-    Random numbers are counted by step and neuron, so the spikes that a run got can be had again:
-    the stimuli drive neurons that add up what comes, without synapses, from time zero on.
+    Random numbers are counted by step and neuron, so the spikes that a run got are drawn again,
+    without the network; see ``cusnn.simulation.stimulus_spikes``.
 
     Args:
         network: the description.
@@ -183,36 +178,8 @@ def count_input_spikes(
         backend: as for ``Simulation``; the counts do not depend on it.
 
     Raises:
-        TypeError, ValueError: steps that are negative or no integers.
+        TypeError, ValueError: steps that are negative or no integers, an unknown backend.
     """
     first = whole("count_input_spikes", "first_step", first_step)
     steps = whole("count_input_spikes", "n_steps", n_steps)
-    until = [_counted_until(network, step, backend) for step in (first + steps, first)]
-    return until[0] - until[1]
-
-
-def _counted_until(network: Network, step: int, backend: str | None) -> np.ndarray:
-    """Spikes of the stimuli before a step, int64 [N]."""
-    if step == 0:
-        return np.zeros(network.size, np.int64)
-    counter = LIF(tau_mem=1e30, v_threshold=ROUND, input="voltage", reset="soft")
-    counting = Network(
-        tuple(Population(p.size, counter, p.label) for p in network.populations),
-        stimuli=tuple(_unit(stimulus) for stimulus in network.stimuli),
-        dt=network.dt,
-        seed=network.seed,
-    )
-    duration, labels = step * network.dt, list(network.slices)
-    record = [Record(label, "v", every=duration) for label in labels]
-    result = Simulation(counting, backend=backend, spikes=(), record=record).run(duration)
-    voltages = np.concatenate([result.states[label]["v"][-1] for label in labels])
-    return ROUND * result.counts() + voltages.astype(np.int64)
-
-
-def _unit(stimulus):
-    """The same spikes with weight 1; a current of nothing in the place of a current."""
-    if hasattr(stimulus, "weight"):
-        return dataclasses.replace(stimulus, weight=1.0, receptor=None)
-    if hasattr(stimulus, "amplitude"):
-        return dataclasses.replace(stimulus, amplitude=0.0)
-    return dataclasses.replace(stimulus, amplitudes=np.zeros_like(stimulus.amplitudes))
+    return stimulus_spikes(network, first, steps, backend=backend)

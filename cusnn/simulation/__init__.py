@@ -32,6 +32,7 @@
 
     memory_estimate(network, backend=None, threads=None)              # bytes, nothing built
     default_threads(network), most_threads()                          # used, and allowed
+    stimulus_spikes(network, first_step, n_steps)  # drawn again: of each neuron, int64 [N]
 
 Errors are ValueError, TypeError, or MemoryError where the network does not fit; Ctrl-C raises
 KeyboardInterrupt between two calls of the engine, and ``simulation.result()`` then has the spikes
@@ -43,6 +44,7 @@ from cusnn.simulation.pace import default_threads, most_threads
 from cusnn.simulation.record import Record
 from cusnn.simulation.result import Result, States
 from cusnn.simulation.simulate import Simulation
+from cusnn.simulation.stimuli import stimulus_spikes
 
 __all__ = [
     "Record",
@@ -52,4 +54,5 @@ __all__ = [
     "default_threads",
     "memory_estimate",
     "most_threads",
+    "stimulus_spikes",
 ]

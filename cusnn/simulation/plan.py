@@ -17,8 +17,8 @@ from cusnn.simulation.draws import (
     build_tables,
     delay_table,
     no_thresholds,
-    poisson_thresholds,
 )
+from cusnn.simulation.stimuli import POISSON, poisson_table, rates
 
 # The engine's neuron models: number in tables -> rows of state, channels, and whether what arrives
 # in a step moves the voltage in the next one only.
@@ -30,8 +30,6 @@ MODELS = {
     "ALIF": (3, 1, False),
     "Izhikevich": (3, 1, False),
 }
-# Random streams: kind << 24 | position in the description.
-POISSON = 3
 EXCITATORY, INHIBITORY = range(2)
 FEWEST_LEVELS = 64
 # 16 bits hold a weight of a narrow word, 32 one of a wide word.
@@ -39,7 +37,6 @@ LARGEST_NARROW, LARGEST_WIDE = 2**15 - 1, 2**31 - 1
 MOST_SYNAPSES = 2**31 // FEWEST_LEVELS
 # Where a unit of weight would leave float32.
 LEAST_EXPONENT, MOST_EXPONENT = -100, 64
-LARGEST_POISSON_MEAN = 1000.0
 # Integers of at most this size are rounded to 0.
 ROUNDED = 0.5
 
@@ -238,8 +235,8 @@ def _inputs(network: Network, position: int) -> tuple[list[_Input], list[_Input]
 def _largest_count(network: Network, stimulus) -> int:
     """Most weights of a stimulus that a neuron can get in a step."""
     if hasattr(stimulus, "rate"):
-        means = [_poisson_mean(network, stimulus, step) for step, _ in _rates(network, stimulus)]
-        return max(poisson_thresholds(mean).size for mean in means)
+        steps = [step for step, _ in rates(network, stimulus)]
+        return max(poisson_table(network, stimulus, step).size for step in steps)
     if hasattr(stimulus, "weight"):
         pairs = np.stack([stimulus.steps(network.dt), stimulus.neurons])
         return int(np.unique(pairs, axis=1, return_counts=True)[1].max(initial=0))
@@ -361,27 +358,10 @@ def _changes(network: Network) -> tuple[int, ...]:
     steps = set()
     for stimulus in network.stimuli:
         if hasattr(stimulus, "rate"):
-            steps.update(step for step, _ in _rates(network, stimulus))
+            steps.update(step for step, _ in rates(network, stimulus))
         elif hasattr(stimulus, "amplitudes"):
             steps.update(stimulus.steps(network.dt).tolist())
     return tuple(sorted(step for step in steps if step > 0))
-
-
-def _rates(network: Network, stimulus) -> list[tuple[int, float]]:
-    """Step from which each rate (Hz) holds; the first is 0."""
-    pieces = getattr(stimulus, "pieces", None)
-    return [(0, stimulus.rate)] if pieces is None else pieces(network.dt)
-
-
-def _poisson_mean(network: Network, stimulus, step: int) -> float:
-    rate = [rate for first, rate in _rates(network, stimulus) if first <= step][-1]
-    mean = rate * stimulus.sources * network.dt / 1000.0
-    if mean > LARGEST_POISSON_MEAN:
-        raise ValueError(
-            f"PoissonInput into {stimulus.population!r}: {mean:g} spikes per neuron and step, at "
-            f"most {LARGEST_POISSON_MEAN:g} are possible; use the neuron's i_offset"
-        )
-    return mean
 
 
 def _current(network: Network, label: str, step: int) -> float:
@@ -429,7 +409,7 @@ def _stimuli(network: Network, scales, step: int) -> dict[str, np.ndarray]:
         target, number = network.index(stimulus.population), channel(network, stimulus)
         poisson, table = hasattr(stimulus, "rate"), no_thresholds()
         if poisson:
-            table = poisson_thresholds(_poisson_mean(network, stimulus, step))
+            table = poisson_table(network, stimulus, step)
         # A weight that never arrives bounds no scale, so that its integer might have any size.
         arrives = table.size if poisson else stimulus.neurons.size
         scale = scales[target][number] * _sign(network, stimulus)
