@@ -76,7 +76,7 @@ def items(
         make: as ``simulated``.
         energy: measures the energy of one call of a function.
     """
-    yield COMPARED, functools.partial(compare, make)
+    yield COMPARED, functools.partial(compare, make, scale)
     found: dict[tuple, float] = {}
 
     def timed(form: tuple, memory: str | None = None) -> dict:
@@ -125,20 +125,30 @@ def cost_of_recording(found: dict[tuple, float]) -> dict:
     return {"shares": shares, "reason": text}
 
 
-def compare(make: Callable = simulated) -> dict:
-    """Spikes of both drives and both exchanges, every one the CPU's."""
+def compare(make: Callable = simulated, scale: float = COMPARED_SCALE) -> dict:
+    """Spikes of both drives, every one the CPU's: of all forms that are timed, and at their scale.
+
+    Args:
+        make: as ``simulated``.
+        scale: of the timed network, which runs in one form; a small one runs in all.
+    """
     found = {}
-    for drive in models.DRIVES:
-        network = models.microcircuit(COMPARED_SCALE, drive=drive)
+    small = [(exchange, None) for exchange in EXCHANGES] + [(EXCHANGES[0], "global")]
+    for drive, (size, forms) in itertools.product(
+        models.DRIVES, ((COMPARED_SCALE, small), (scale, small[:1]))
+    ):
+        network = models.microcircuit(size, drive=drive)
         expected = make(network, "numba").run(COMPARED_MS)
-        for exchange in EXCHANGES:
-            result = make(network, "cuda", exchange).run(COMPARED_MS)
+        for exchange, memory in forms:
+            name = f"{drive} {exchange}{', rings in global memory' if memory else ''}"
+            name += f", scale {size:g}" if size != COMPARED_SCALE else ""
+            result = make(network, "cuda", exchange, True, memory).run(COMPARED_MS)
             np.testing.assert_array_equal(
                 np.stack([result.steps, result.neurons]),
                 np.stack([expected.steps, expected.neurons]),
-                err_msg=f"{drive}, {exchange}: spikes differ from the CPU's",
+                err_msg=f"{name}: spikes differ from the CPU's",
             )
-            found[f"{drive} {exchange}"] = int(result.steps.size)
+            found[name] = int(result.steps.size)
     if 0 in found.values():
         raise AssertionError(f"nothing to compare: {found}")
     return {"spikes": found}

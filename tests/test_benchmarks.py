@@ -589,7 +589,7 @@ class FakeSimulation:
     """Ten spikes a second of model time, 1,000 events each; a GPU that is 50 times real time."""
 
     build_s = 0.5
-    lost: str | None = None  # the exchange that loses a spike
+    lost: str | None = None  # the exchange or memory that loses a spike
 
     def __init__(self, network, backend, exchange=None, recorded=True, memory=None):
         self.exchange, self.recorded, self.memory = exchange, recorded, memory
@@ -598,7 +598,8 @@ class FakeSimulation:
         self.factor = 0.02 * slow * (1.05 if recorded else 1.0) * (2.0 if memory else 1.0)
 
     def run(self, duration):
-        n = round(duration / 100.0) - (self.exchange is not None and self.exchange == self.lost)
+        loses = self.lost is not None and self.lost in (self.exchange, self.memory)
+        n = round(duration / 100.0) - loses
         steps = np.arange(n) if self.recorded else np.zeros(0, np.int64)
         FakeSimulation.clock += self.factor * duration / 1000.0
         return SimpleNamespace(steps=steps, neurons=steps, events=1000 * n)
@@ -623,12 +624,16 @@ def fake_gpu(monkeypatch):
     return {"scale": 0.01, "make": FakeSimulation, "energy": energy}
 
 
+COMPARED = ("mailbox", "barrier", "mailbox, rings in global memory", "mailbox, scale 0.01")
+
+
 @pytest.mark.usefixtures("without_gpu")
 def test_part_microcircuit_times_all_forms(tmp_path, fake_gpu):
     assert gpu.run_part("microcircuit", tmp_path, **fake_gpu) == "passed"
     items = {item["name"]: item for item in written(tmp_path, "microcircuit")["items"]}
     assert len(items) == 1 + 2 * 2 * 2 + 2 + 2
-    assert items[gpu_microcircuit.COMPARED]["spikes"]["dc barrier"] == 2
+    compared = items[gpu_microcircuit.COMPARED]["spikes"]
+    assert compared == {f"{drive} {form}": 2 for drive in ("dc", "poisson") for form in COMPARED}
     item = items["poisson, mailbox, without recording"]
     assert item["value"] == pytest.approx(0.02)
     # A second of wall time at 50 times real time.
@@ -674,12 +679,19 @@ def test_part_microcircuit_without_a_counter_of_energy(tmp_path, fake_gpu):
 
 
 @pytest.mark.usefixtures("without_gpu")
-@pytest.mark.parametrize("exchange", gpu_microcircuit.EXCHANGES)
-def test_part_microcircuit_times_nothing_that_differs(tmp_path, fake_gpu, monkeypatch, exchange):
-    monkeypatch.setattr(FakeSimulation, "lost", exchange)
+@pytest.mark.parametrize(
+    ("lost", "form"),
+    [
+        ("mailbox", "mailbox"),
+        ("barrier", "barrier"),
+        ("global", "mailbox, rings in global memory"),
+    ],
+)
+def test_part_microcircuit_times_nothing_that_differs(tmp_path, fake_gpu, monkeypatch, lost, form):
+    monkeypatch.setattr(FakeSimulation, "lost", lost)
     assert gpu.run_part("microcircuit", tmp_path, **fake_gpu) == "failed"
     compared, times = written(tmp_path, "microcircuit")["items"]
-    assert f"dc, {exchange}: spikes differ" in compared["error"]
+    assert f"dc {form}: spikes differ" in compared["error"]
     assert times["status"] == "not run"
 
 
