@@ -6,6 +6,7 @@ not stored, as few ``Synapses`` as can be, drawn ones sorted by source.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -130,9 +131,9 @@ def neurons(brian2, network):
     neuron = network.populations[0].neuron
     ms = brian2.ms
     varied = {"i_offset"}
-    alike = {name: value for name, value in vars(neuron).items() if name not in varied}
+    alike = {k: v for k, v in parameters(neuron).items() if k not in varied}
     for population in network.populations:
-        own = {k: v for k, v in vars(population.neuron).items() if k not in varied}
+        own = {k: v for k, v in parameters(population.neuron).items() if k not in varied}
         if type(population.neuron) is not type(neuron) or own != alike:
             raise TypeError("network_brian: all populations must have the same kind of neuron")
     drives = [p.neuron.v_leak + p.neuron.r * p.neuron.i_offset for p in network.populations]
@@ -160,6 +161,11 @@ def neurons(brian2, network):
             group[part].drive = drive
         group[part].v = first_voltage(population)
     return group
+
+
+def parameters(neuron) -> dict:
+    """A neuron's own parameters by name, without what it remembers of the last step."""
+    return {field.name: getattr(neuron, field.name) for field in dataclasses.fields(neuron)}
 
 
 def membrane(neuron, ms) -> tuple[str, dict]:

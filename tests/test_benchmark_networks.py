@@ -554,6 +554,14 @@ def test_equations_for_brian():
     assert network_brian.target(network_rows.microcircuit(1, 0.1, "dc"), -1.0) == "i_exc"
     with pytest.raises(TypeError, match="no equations"):
         network_brian.membrane(LIF(), 1.0)
+    network = network_rows.microcircuit(1, 0.1, "dc")
+    own = [network_brian.parameters(p.neuron) for p in network.populations]
+    # A neuron that was simulated remembers coefficients; they are no parameters of it.
+    network.populations[0].neuron.coefficients(0.1)
+    assert [network_brian.parameters(p.neuron) for p in network.populations] == own
+    assert {key for one in own for key, value in one.items() if value != own[0][key]} == {
+        "i_offset"
+    }
 
 
 def test_synapses_drawn_for_brian():
