@@ -414,6 +414,30 @@ def test_a_second_derivative_is_refused():
         grad.sum().backward()
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ct.LIF(r=30.0, learn=("tau_mem",)),
+        lambda: ct.LI(tau_mem=5.0, learn=("tau_mem",)),
+        lambda: ct.SpikingLinear(N, N, ct.LIF(r=30.0, learn=("tau_mem",))),
+        lambda: ct.Recurrent(N, ct.LIF(r=30.0, learn=("tau_mem",))),
+    ],
+)
+@pytest.mark.parametrize("of", ["input", "tau_mem"])
+def test_no_second_derivative_counts_as_zero(make, of):
+    """Not even where neither the gradient that came in nor anything beside has a graph."""
+    module = make()
+    x = (drive(T, B, N) > 0).float()
+    learnt = next(p for name, p in module.named_parameters() if name.endswith("free_tau_mem"))
+    for parameter in module.parameters():
+        parameter.requires_grad_(parameter is learnt and of == "tau_mem")
+    cause = learnt if of == "tau_mem" else x.requires_grad_()
+    (grad,) = torch.autograd.grad(module(x).sum(), cause, create_graph=True)
+    weight = torch.ones((), requires_grad=True)
+    with pytest.raises(RuntimeError, match="has no gradient of its own"):
+        (weight + grad.square().sum()).backward()
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_sixteen_bits_are_computed_in_32(dtype):
     module = ct.LIF(tau_mem=3.0, r=3.0, return_state=True)

@@ -96,17 +96,18 @@ def _shaped(grad: torch.Tensor, coefficient: torch.Tensor) -> torch.Tensor:
     return grad if grad.shape == coefficient.shape else grad.sum()
 
 
-def once(grads, *causes: torch.Tensor | None) -> tuple:
+def once(grads) -> tuple:
     """Gradients that say so when somebody differentiates them again."""
     if not torch.is_grad_enabled():
         return tuple(grads)
-    present = [cause for cause in causes if cause is not None]
-    return tuple(None if grad is None else _Once.apply(grad, *present) for grad in grads)
+    # They depend on whatever has a gradient; what depends on nothing would count as a constant.
+    cause = torch.zeros((), requires_grad=True)
+    return tuple(None if grad is None else _Once.apply(grad, cause) for grad in grads)
 
 
 class _Once(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, grad, *causes):
+    def forward(ctx, grad, cause):
         return grad.view_as(grad)
 
     @staticmethod

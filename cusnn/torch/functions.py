@@ -63,7 +63,7 @@ class _Neuron(torch.autograd.Function):
         grad_current, grad_state, found = grads
         learnt = of_coefficients(found, ctx.settings, coefficients)
         grads = (grad_current, grad_state, None, None, *learnt)
-        return once(grads, current, grad_spikes)
+        return once(grads)
 
 
 @torch.no_grad()
@@ -151,7 +151,7 @@ class _Layer(torch.autograd.Function):
         found = _layer_back(ctx, packed, weights, bias, checkpoints, grad_spikes, grad_final_state)
         gradients, grads = found
         learnt = of_coefficients(gradients.coefficients, ctx.settings, coefficients)
-        return once((None, *grads, None, None, *learnt), weights, bias, grad_spikes)
+        return once((None, *grads, None, None, *learnt))
 
 
 @torch.no_grad()
@@ -233,7 +233,7 @@ class _Recurrent(torch.autograd.Function):
         *saved, coefficients = *ctx.saved_tensors[:5], ctx.saved_tensors[5:]
         gradients, grads = _recurrent_back(ctx, *saved, grad_spikes, grad_final_state)
         learnt = of_coefficients(gradients.coefficients, ctx.settings, coefficients)
-        return once((*grads, None, *learnt), *saved[:3], grad_spikes)
+        return once((*grads, None, *learnt))
 
 
 @torch.no_grad()
@@ -305,7 +305,7 @@ class _Leaky(torch.autograd.Function):
         needed, coefficients = (saved[:3], saved[3:]) if ctx.learning else ([None] * 3, saved)
         gradients, grads = _leaky_back(ctx, needed, grad_membrane, grad_final_state)
         learnt = of_coefficients(gradients.coefficients, ctx.settings, coefficients)
-        return once((*grads, None, *learnt), grad_membrane, grad_final_state)
+        return once((*grads, None, *learnt))
 
 
 @torch.no_grad()
