@@ -54,6 +54,26 @@ def test_the_fused_layer_is_linear_and_neurons(neurons, bias, method):
         close(fused.neurons.get_parameter(name).grad, parameter.grad, 1e-4)
 
 
+@pytest.mark.parametrize("kind", ["linear", "recurrent"])
+def test_weights_in_another_order_of_memory(kind):
+    def made():
+        torch.manual_seed(1)
+        neurons = ct.LIF(tau_mem=4.0, r=16.0)
+        return ct.SpikingLinear(N, M, neurons) if kind == "linear" else ct.Recurrent(M, neurons)
+
+    one, other = made(), made()
+    other.weights = nn.Parameter(other.weights.detach().T.contiguous().T)
+    assert not other.weights.is_contiguous()
+    given = random_spikes(T, B, N) if kind == "linear" else drive(T, B, M)
+    found, same = one(given), other(given)
+    assert torch.equal(found, same)
+    assert found.any()
+    for module, spikes in ((one, found), (other, same)):
+        (spikes * drive(T, B, M, seed=2)).sum().backward()
+        assert module.weights.grad.any()
+    assert torch.equal(one.weights.grad, other.weights.grad)
+
+
 def test_bits_travel_with_the_spikes(monkeypatch):
     packed = []
     pack = layers.spike_pack
@@ -135,6 +155,7 @@ def test_recurrent_state_goes_on():
     assert torch.equal(parts, expected)
     (by_parts,) = torch.autograd.grad((parts * weight).sum(), current)
     close(by_parts, grad, 1e-5)
+    assert stateful.last_spikes.untyped_storage().nbytes() == 4 * B * M
     assert torch.equal(copy.deepcopy(stateful)(current), stateful(current))
     ct.detach(stateful)
     assert not stateful.last_spikes.requires_grad

@@ -118,9 +118,9 @@ class SpikingLinear(nn.Module):
         numbers = None
         if spikes.requires_grad:
             numbers = spikes.to(STATE_DTYPE)
-        bias = None if self.bias is None else self.bias.to(STATE_DTYPE)
+        bias = None if self.bias is None else _numbers(self.bias)
         out, after, bits = layer_forward(
-            *(bits_of(spikes), numbers, self.weights.to(STATE_DTYPE), bias, call.state),
+            *(bits_of(spikes), numbers, _numbers(self.weights), bias, call.state),
             *(call.settings, call.coefficients, self.method),
         )
         if spikes.dtype in (torch.float16, torch.bfloat16):
@@ -195,22 +195,16 @@ class Recurrent(nn.Module):
         if state is None and self.neurons.stateful and self.neurons.state is not None:
             last = self.last_spikes
         call = self.neurons.prepare(current.shape[1], layout, current.device, before)
-        if last is None:
-            last = torch.zeros(current.shape[1:], dtype=STATE_DTYPE, device=current.device)
-        check_tensor("Recurrent", "spikes before", last, (STATE_DTYPE,))
-        if last.shape != current.shape[1:]:
-            raise ValueError(
-                f"Recurrent: spikes before must be {list(current.shape[1:])}, "
-                f"got {list(last.shape)}"
-            )
         spikes, after = recurrent_forward(
-            *(current.to(STATE_DTYPE).contiguous(), self.weights.to(STATE_DTYPE)),
-            *(last.contiguous(), call.state, call.settings, call.coefficients),
+            *(_numbers(current), _numbers(self.weights), _spikes_before(last, current)),
+            *(call.state, call.settings, call.coefficients),
         )
         after = self.neurons.finish(after, layout)
+        # Not a view, which would keep the spikes of all steps.
+        last = spikes[-1].clone()
         if self.neurons.stateful:
-            self.last_spikes = spikes[-1]
-        return spikes.to(current.dtype), (after, spikes[-1])
+            self.last_spikes = last
+        return spikes.to(current.dtype), (after, last)
 
     def reset(self) -> None:
         """Forget state and spikes: the next call starts from rest and silence."""
@@ -261,6 +255,28 @@ class LI(Neurons):
         return layout.unflatten(membrane).to(current.dtype), self.finish(after, layout)
 
 
+def _spikes_before(last: torch.Tensor | None, current: torch.Tensor) -> torch.Tensor:
+    """Spikes of the step before the first, checked, [B, N]; silence for None."""
+    if last is None:
+        return torch.zeros(current.shape[1:], dtype=STATE_DTYPE, device=current.device)
+    check_tensor("Recurrent", "spikes before", last, (STATE_DTYPE,))
+    if last.shape != current.shape[1:]:
+        raise ValueError(
+            f"Recurrent: spikes before must be {list(current.shape[1:])}, got {list(last.shape)}"
+        )
+    if last.device != current.device:
+        raise ValueError(
+            f"Recurrent: spikes before are on {last.device}, but current on {current.device}; "
+            f"move one of them with .to()"
+        )
+    return last.contiguous()
+
+
+def _numbers(tensor: torch.Tensor) -> torch.Tensor:
+    """As the operations take it: itself, or a copy where dtype or order in memory differ."""
+    return tensor.to(STATE_DTYPE).contiguous()
+
+
 def bits_of(spikes: torch.Tensor) -> torch.Tensor:
     """Spikes [T, B, N] as bits, uint32 [T, B, ceil(N / 32)]: those they carry, or packed.
 
@@ -285,7 +301,10 @@ def bits_of(spikes: torch.Tensor) -> torch.Tensor:
 
 
 def remember_bits(spikes: torch.Tensor, bits: torch.Tensor) -> None:
-    """Let spikes carry their bits along, until somebody writes to them."""
+    """Let spikes carry their bits along, until somebody writes to them.
+
+    Writes that PyTorch does not count, through ``.data`` or a NumPy view, are not seen.
+    """
     if not spikes.is_inference():
         spikes._cusnn_bits = (spikes._version, bits)
 
