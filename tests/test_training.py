@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from trainings import CLASSES, FEATURES, STEPS, network, patterns, stop_in, trainer, without_seconds
 
+from cusnn.data import Values, event_arrays
 from cusnn.neurons import LIF
 from cusnn.training import (
     RECIPES,
@@ -90,6 +91,9 @@ def test_regularisers_move_the_rates():
     }.items():
         one = trainer(epochs=6, regularisers=penalties)
         rates[name] = one.fit(patterns())[-1].rates["hidden"]
+    for layer in ("hiden", "readout"):
+        with pytest.raises(ValueError, match=rf"must be one that spikes \(hidden\), got '{layer}'"):
+            trainer(regularisers=(UpperRate(layer=layer),))
     assert rates["upper"] < 0.7 * rates["none"]
     assert rates["lower"] > 1.2 * rates["none"]
 
@@ -291,11 +295,37 @@ def test_trainers_refuse():
         trainer(epochs=0)
     with pytest.raises(ValueError, match="noise must be a number of 0 or more"):
         trainer(noise=float("nan"))
+    for seed in (-1, 2**32, 0.5):
+        with pytest.raises(ValueError, match="seed must be an integer of 0 to 4294967295"):
+            trainer(seed=seed)
+    with pytest.raises(ValueError, match="Trainer: 'count' needs a last layer that spikes"):
+        trainer(decoder="count")
     with pytest.raises(ValueError, match="have 12 features, hidden takes 13"):
         trainer(Sequential([SpikingDense(13, 4, name="hidden"), Readout(4, 3)])).fit(patterns())
     few = Sequential([SpikingDense(FEATURES, 4), Readout(4, 2, name="out")])
     with pytest.raises(ValueError, match="have 3 classes, out has 2 neurons"):
         trainer(few).fit(patterns())
+    used = Adam(0.01)
+    trainer(optimizer=used, epochs=1).fit(patterns(16))
+    with pytest.raises(ValueError, match="the optimizer has made 1 steps already; make a new one"):
+        trainer(optimizer=used)
+
+
+def test_data_to_hold_out_are_looked_at_before_the_first_epoch():
+    one = trainer(Sequential([SpikingDense(FEATURES, 4), Readout(4, CLASSES)]))
+    other = Values(np.zeros((3, FEATURES + 1), np.float32), [0, 1, 2])
+    before = one.model.values.copy()
+    with pytest.raises(ValueError, match="have 13 features, spikingdense0 takes 12"):
+        one.fit(patterns(), other)
+    np.testing.assert_array_equal(one.model.values, before)
+
+
+def test_counts_of_events_are_no_spikes():
+    times = np.array([(0, 1), (100, 1), (1500, 2)], [("t", "i8"), ("x", "i8")])
+    data = event_arrays([times], [0], (3,)).binned(1.0, 2, most=4)
+    model = Sequential([SpikingDense(3, 4), Readout(4, 2)])
+    with pytest.raises(ValueError, match=r"count up to 4 events in a bin.*bin them with most=1"):
+        trainer(model).fit(data)
 
 
 def test_data_that_change_under_way_are_refused():

@@ -520,6 +520,10 @@ def test_layers_refuse_bad_options(options, error, text):
 def test_a_readout_has_no_threshold_to_learn():
     with pytest.raises(ValueError, match="LI has no threshold to learn"):
         Readout(N, M, learn=("threshold",))
+    for v_threshold in (-1.0, 0.0):
+        neuron = LIF(v_threshold=v_threshold, v_leak=-2.0, v_reset=0.0, reset="none")
+        with pytest.raises(ValueError, match="a threshold must begin above v_reset"):
+            SpikingDense(N, M, neuron, learn=("threshold",))
 
 
 def test_models_refuse_chains_that_do_not_follow():
@@ -534,7 +538,7 @@ def test_models_refuse_chains_that_do_not_follow():
 
 
 def test_decoders_and_losses_refuse():
-    with pytest.raises(ValueError, match="by must be one of count, first, membrane"):
+    with pytest.raises(ValueError, match="decoder must be one of count, first, membrane"):
         decode(Activity(), "rank")
     with pytest.raises(ValueError, match="needs a last layer that spikes"):
         decode(Activity(membrane=np.zeros((1, 1, 1), np.float32)), "first")
@@ -544,6 +548,14 @@ def test_decoders_and_losses_refuse():
         Adam(0.0)
     with pytest.raises(ValueError, match="momentum"):
         SGD(0.1, momentum=1.0)
+    for bad in ({"warmup": 1.5}, {"last": -0.1}, {"warmup": float("nan")}):
+        with pytest.raises(ValueError, match=rf"Cosine: {next(iter(bad))} must be 0 to 1"):
+            Cosine(**bad)
+    for kind in (LowerRate, UpperRate):
+        with pytest.raises(ValueError, match=f"{kind.__name__}: rate must be spikes per step"):
+            kind(rate=1.5)
+        with pytest.raises(ValueError, match=f"{kind.__name__}: strength must be 0 or more"):
+            kind(strength=float("nan"))
 
 
 @pytest.mark.parametrize("kind", [SpikingDense, SpikingRecurrent])

@@ -66,7 +66,8 @@ class Batch:
 
     @property
     def packed(self):
-        """The spikes as bits, uint32 [T, B, ceil(N / 32)], made when first asked for."""
+        """The spikes as bits, uint32 [T, B, ceil(N / 32)], made when first asked for; a count
+        above 1 is one bit."""
         if self._packed is None:
             self._packed = spike_pack(self._some_spikes())
         return self._packed

@@ -25,6 +25,7 @@ class BinnedEvents(Dataset):
         shape: inputs after downsampling: (units,), or (polarities, height, width).
         dt: width of a bin, ms.
         start: where the first bin begins, ms.
+        most: what events of an input in a bin count up to.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class BinnedEvents(Dataset):
         self.start = _milliseconds("start", start, zero=True)
         self.steps = integer("binned", "steps", steps, 1)
         integer("binned", "downsample", downsample, 1)
-        self._most = integer("binned", "most", most, 1, 255)
+        self.most = integer("binned", "most", most, 1, 255)
         if packed and most != 1:
             raise ValueError(f"binned: packed spikes are bits; most must be 1, got {most}")
         if merge_polarities and len(recordings.shape) != 3:
@@ -89,7 +90,7 @@ class BinnedEvents(Dataset):
 
     def _dense(self, indices):
         spikes = np.zeros((self.steps, len(indices), self.features), np.uint8)
-        counts = np.empty((self.steps, self.features), np.uint32) if self._most > 1 else None
+        counts = np.empty((self.steps, self.features), np.uint32) if self.most > 1 else None
         for column, index in enumerate(indices):
             step, units = self._places(self.recordings.events(int(index)))
             if counts is None:
@@ -97,7 +98,7 @@ class BinnedEvents(Dataset):
             else:
                 counts[:] = 0
                 np.add.at(counts.reshape(-1), step * self.features + units, np.uint32(1))
-                np.minimum(counts, np.uint32(self._most), out=counts)
+                np.minimum(counts, np.uint32(self.most), out=counts)
                 spikes[:, column] = counts
         return spikes
 

@@ -27,13 +27,7 @@ def decode(activity: Activity, by: str, *, backend: str | None = None):
     Raises:
         ValueError: another name, or a layer without what it needs.
     """
-    if by not in DECODERS:
-        raise ValueError(f"decode: by must be one of {', '.join(DECODERS)}, got {by!r}")
-    if (activity.membrane if by == "membrane" else activity.counts) is None:
-        raise ValueError(
-            f"decode: {by!r} needs a last layer "
-            f"{'without spikes, such as Readout' if by == 'membrane' else 'that spikes'}"
-        )
+    check_decoder("decode", by, activity.counts is not None)
     if by == "membrane":
         return activity.membrane.max(axis=0).argmax(axis=1)
     xp, counts = library_of(activity.counts), activity.counts
@@ -43,6 +37,17 @@ def decode(activity: Activity, by: str, *, backend: str | None = None):
         first = xp.where(first < 0, activity.steps, first).astype("int64")
         key = key - first * (activity.steps + 1)
     return xp.where(counts.any(axis=1), key.argmax(axis=1), NO_ANSWER)
+
+
+def check_decoder(owner: str, by: str, spiking: bool) -> None:
+    """ValueError for another name, or one that needs what the last layer does not give."""
+    if by not in DECODERS:
+        raise ValueError(f"{owner}: decoder must be one of {', '.join(DECODERS)}, got {by!r}")
+    if (by == "membrane") == spiking:
+        raise ValueError(
+            f"{owner}: {by!r} needs a last layer "
+            f"{'without spikes, such as Readout' if by == 'membrane' else 'that spikes'}"
+        )
 
 
 def accuracy(predicted, labels) -> float:

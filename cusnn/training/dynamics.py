@@ -31,8 +31,8 @@ class Dynamics:
         size: number of neurons.
 
     Raises:
-        ValueError: another name, a threshold to learn of a neuron without one, or a decay to
-            learn of forward Euler.
+        ValueError: another name, a threshold to learn of a neuron without one or that does not
+            begin above ``v_reset``, or a decay to learn of forward Euler.
     """
 
     def __init__(self, neuron, dt: float, learn: tuple[str, ...], per_neuron: bool, size: int):
@@ -44,6 +44,11 @@ class Dynamics:
             )
         if "threshold" in self.learn and not hasattr(neuron, "v_threshold"):
             raise ValueError(f"learn: {type(neuron).__name__} has no threshold to learn")
+        if "threshold" in self.learn and not np.all(neuron.v_threshold > self._v_reset()):
+            raise ValueError(
+                f"learn: a threshold must begin above v_reset, got v_threshold "
+                f"{neuron.v_threshold} and v_reset {neuron.v_reset}"
+            )
         if "decay" in self.learn and getattr(neuron, "integration", "exact") != "exact":
             raise ValueError("learn: decay needs a neuron with integration='exact', got 'euler'")
         self.shape = (size,) if per_neuron else (1,)

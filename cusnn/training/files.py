@@ -16,7 +16,7 @@ import numpy as np
 
 from cusnn import neurons, surrogates
 from cusnn.training.dense import SpikingDense
-from cusnn.training.layers import Layer
+from cusnn.training.layers import Layer, library_of
 from cusnn.training.readout import Readout
 from cusnn.training.recurrent import SpikingRecurrent
 from cusnn.training.sequential import Sequential
@@ -162,9 +162,7 @@ def restore(path, model: Sequential, arrays: dict[str, np.ndarray], layers=None)
             wanted = json.loads(json.dumps(_described(layer)))
             check_same(path, described, {k: v for k, v in wanted.items() if k not in AT_FIRST})
     for name, value in stored.items():
-        # As on the model's device; nothing else knows where that is.
-        own[name][...] = own[name].dtype.type(0) * own[name]
-        _copy(own[name], value)
+        own[name][...] = library_of(own[name]).asarray(value)
 
 
 def check_same(path, stored: dict, wanted: dict) -> None:
@@ -183,13 +181,6 @@ def check_same(path, stored: dict, wanted: dict) -> None:
 def on_host(array) -> np.ndarray:
     """A NumPy array, copied from the GPU where it is there."""
     return array if isinstance(array, np.ndarray) else array.get()
-
-
-def _copy(target, value: np.ndarray) -> None:
-    if isinstance(target, np.ndarray):
-        target[...] = value
-    else:
-        target.set(value)
 
 
 def _described(layer: Layer) -> dict:

@@ -125,8 +125,11 @@ class LowerRate:
 
     Args:
         rate: spikes per step, 0 to 1.
-        strength: factor.
+        strength: factor, 0 or more.
         layer: name of the layer; None for every hidden layer.
+
+    Raises:
+        ValueError: a number out of range.
 
     Source: Zenke and Vogels (2021), doi:10.1162/neco_a_01367.
     """
@@ -134,6 +137,9 @@ class LowerRate:
     rate: float = 0.01
     strength: float = 1.0
     layer: str | None = None
+
+    def __post_init__(self):
+        _check_penalty(self)
 
     def __call__(self, counts, steps: int):
         return _beyond(counts, steps, self.rate, -1.0, self.strength)
@@ -147,8 +153,11 @@ class UpperRate:
 
     Args:
         rate: spikes per step, 0 to 1.
-        strength: factor.
+        strength: factor, 0 or more.
         layer: name of the layer; None for every hidden layer.
+
+    Raises:
+        ValueError: a number out of range.
 
     Source: as ``LowerRate``.
     """
@@ -157,8 +166,20 @@ class UpperRate:
     strength: float = 1.0
     layer: str | None = None
 
+    def __post_init__(self):
+        _check_penalty(self)
+
     def __call__(self, counts, steps: int):
         return _beyond(counts, steps, self.rate, 1.0, self.strength)
+
+
+def _check_penalty(one) -> None:
+    """ValueError for a rate or a strength that is none."""
+    owner = type(one).__name__
+    if not 0 <= one.rate <= 1:
+        raise ValueError(f"{owner}: rate must be spikes per step, 0 to 1, got {one.rate!r}")
+    if not (math.isfinite(one.strength) and one.strength >= 0):
+        raise ValueError(f"{owner}: strength must be 0 or more, got {one.strength!r}")
 
 
 def _beyond(counts, steps: int, bound: float, sign: float, strength: float):
@@ -169,25 +190,6 @@ def _beyond(counts, steps: int, bound: float, sign: float, strength: float):
     excess = xp.maximum(0.0, sign * (rates - bound))
     grad = (excess * (2.0 * sign * strength / (n * batch * steps))).astype("float32")
     return strength * (excess * excess).mean(), grad[None]
-
-
-def check_labels(labels, classes: int) -> None:
-    """Error unless labels are whole numbers of 0 to ``classes`` - 1.
-
-    Raises:
-        TypeError: labels of another dtype.
-        ValueError: another number of axes, or a label out of range.
-    """
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be whole numbers [B], got {labels.dtype}")
-    if labels.ndim != 1:
-        raise ValueError(f"labels must be [B], got {list(labels.shape)}")
-    if labels.size and not (0 <= int(labels.min()) and int(labels.max()) < classes):
-        bad = [int(label) for label in labels if not 0 <= label < classes]
-        raise ValueError(
-            f"labels must be 0 to {classes - 1}, one for each of the {classes} outputs, got "
-            f"{bad[0]}"
-        )
 
 
 def _cross_entropy(logits, labels):
@@ -224,9 +226,6 @@ def rate_penalties(regularisers, layers, activities):
 
     Returns:
         The sum of the values, and gradients with respect to counts by layer name.
-
-    Raises:
-        ValueError: a regulariser of a layer that there is not, or that does not spike.
     """
     value, grads = 0.0, {}
     for one in regularisers:
@@ -238,11 +237,3 @@ def rate_penalties(regularisers, layers, activities):
             value = value + added
             grads[layer.name] = grads.get(layer.name, 0) + grad
     return value, grads
-
-
-def check_finite(value) -> float:
-    """A loss as a number; ValueError where training has diverged."""
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"the loss is {number}: training diverged; take a smaller learning rate")
-    return number

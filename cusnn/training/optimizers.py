@@ -25,14 +25,22 @@ class Cosine:
     """A learning rate that rises along a line and falls along half a cosine.
 
     Args:
-        warmup: share of the training in which it rises.
-        last: factor at the end.
+        warmup: share of the training in which it rises, 0 to 1.
+        last: factor at the end, 0 to 1.
+
+    Raises:
+        ValueError: a number out of range.
 
     Source: Loshchilov and Hutter (2017), arXiv:1608.03983, without restarts.
     """
 
     warmup: float = 0.0
     last: float = 0.0
+
+    def __post_init__(self):
+        for name in ("warmup", "last"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"Cosine: {name} must be 0 to 1, got {getattr(self, name)!r}")
 
     def __call__(self, share: float) -> float:
         """Factor of the rate after a share of the training, 0 to 1."""

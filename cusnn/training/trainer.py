@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 import warnings
 from dataclasses import asdict
@@ -11,11 +10,18 @@ from dataclasses import asdict
 import numpy as np
 
 from cusnn.training import files
+from cusnn.training.checks import (
+    check_data,
+    check_finite,
+    check_labels,
+    check_numbers,
+    check_parts,
+)
 from cusnn.training.decoders import accuracy, confusion_matrix, decode
 from cusnn.training.dropout import Draw
 from cusnn.training.initial import drawn
 from cusnn.training.layers import library_of
-from cusnn.training.losses import check_finite, check_labels, rate_penalties
+from cusnn.training.losses import rate_penalties
 from cusnn.training.optimizers import Constant, clip_gradients
 from cusnn.training.results import Epoch, Evaluation, best_of
 from cusnn.training.sequential import Sequential
@@ -61,7 +67,9 @@ class Trainer:
         best: the best of them by the held-out data; None without.
 
     Raises:
-        ValueError: a loss that does not fit the last layer, or a number out of range.
+        ValueError: a loss or a decoder that does not fit the last layer, a regulariser of a layer
+            that there is not or that does not spike, an optimizer that was used, or a number out
+            of range.
     """
 
     def __init__(
@@ -84,26 +92,17 @@ class Trainer:
         prefetch: int = 2,
         about: dict | None = None,
     ):
-        _check_count("epochs", epochs)
-        _check_count("batch_size", batch_size)
-        if patience is not None:
-            _check_count("patience", patience)
-        if clip is not None and not (math.isfinite(clip) and clip > 0):
-            raise ValueError(f"Trainer: clip must be a number above 0 or None, got {clip!r}")
-        if not (math.isfinite(noise) and noise >= 0):
-            raise ValueError(f"Trainer: noise must be a number of 0 or more, got {noise!r}")
-        if (loss.needs == "counts") != model.layers[-1].spiking:
-            raise ValueError(
-                f"Trainer: {type(loss).__name__} needs {loss.needs}, which the last layer, "
-                f"{model.layers[-1]!r}, does not give"
-            )
+        decoder = decoder or ("count" if loss.needs == "counts" else "membrane")
+        numbers = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
+        check_numbers(**numbers, clip=clip, noise=noise, seed=seed)
+        check_parts(model, loss, optimizer, regularisers, decoder)
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.regularisers, self.schedule = tuple(regularisers), schedule
         self.noise = float(noise)
         self.clip, self.patience, self.keep_best = clip, patience, bool(keep_best)
-        self.decoder = decoder or ("count" if loss.needs == "counts" else "membrane")
-        self.checkpoint, self.prefetch, self.about = checkpoint, prefetch, about or {}
+        self.decoder, self.checkpoint = decoder, checkpoint
+        self.prefetch, self.about = prefetch, about or {}
         self.epoch, self.history, self._warned, self._best_values = 0, [], set(), None
 
     @property
@@ -127,7 +126,9 @@ class Trainer:
             ValueError: data that do not fit the model, labels out of range, numbers that are not
                 finite, or a loss that is not.
         """
-        self._check_data(train)
+        check_data(self.model, train)
+        if held is not None:
+            check_data(self.model, held)
         if held is None and (self.patience is not None or self.keep_best):
             raise ValueError("Trainer: patience and keep_best need held-out data, got held=None")
         while self.epoch < self.epochs and not self._out_of_patience():
@@ -151,7 +152,7 @@ class Trainer:
 
     def evaluate(self, dataset) -> Evaluation:
         """Answers to all samples of a dataset, in its order."""
-        self._check_data(dataset)
+        check_data(self.model, dataset)
         watch, predicted, labels, losses = Watch(self.model), [], [], 0.0
         with dataset.batches(self.batch_size, prefetch=self.prefetch) as batches:
             for batch in batches:
@@ -313,31 +314,12 @@ class Trainer:
         check_labels(labels, self.model.layers[-1].size)
         return library_of(self.model.values).asarray(labels)
 
-    def _check_data(self, dataset) -> None:
-        first, last = self.model.layers[0], self.model.layers[-1]
-        if dataset.features != first.inputs:
-            raise ValueError(
-                f"Trainer: the data have {dataset.features} features, {first} takes {first.inputs}"
-            )
-        if len(dataset.classes) > last.size:
-            raise ValueError(
-                f"Trainer: the data have {len(dataset.classes)} classes, {last} has {last.size} "
-                f"neurons"
-            )
-        if dataset.steps < 1:
-            raise ValueError(f"Trainer: the data must have 1 step or more, got {dataset.steps}")
-
     def _warn(self, watch) -> None:
         """Once for a layer and what it suffers from."""
         for name, trouble in watch.troubles():
             if (name, trouble.split()[0]) not in self._warned:
                 self._warned.add((name, trouble.split()[0]))
                 warnings.warn(f"layer {name!r} is {trouble}", LayerWarning, stacklevel=4)
-
-
-def _check_count(name: str, value) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"Trainer: {name} must be an integer of 1 or more, got {value!r}")
 
 
 def _given(dataset, batch):
