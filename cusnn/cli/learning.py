@@ -124,16 +124,14 @@ class Report:
     Attributes:
         evaluation: ``cusnn.training.Evaluation``.
         classes: their names.
-        held: what it was evaluated on, in a word.
     """
 
     evaluation: object
     classes: tuple[str, ...]
-    steps: int
 
     @classmethod
     def of(cls, trainer, dataset) -> Report:
-        return cls(trainer.evaluate(dataset), dataset.classes, dataset.steps)
+        return cls(trainer.evaluate(dataset), dataset.classes)
 
     @property
     def figures(self) -> dict:
