@@ -796,6 +796,13 @@ def advance_inputs(sizes: Sizes, rng, backend: str | None = None) -> tuple[dict,
     return arrays, {**advance_settings(percent), "threads": default_threads()}
 
 
+def draw_inputs(sizes: Sizes, rng) -> tuple[dict, dict]:
+    network, planned = microcircuit(sizes["percent"])
+    tables = planned.advance_tables(0)
+    arrays = {name: tables[name] for name in ("stimuli", "thresholds")}
+    return arrays, {"seed": network.seed, "first_step": 0, "steps": sizes["steps"]}
+
+
 def advanced(sizes: Sizes, arrays: dict, backend: str | None = None):
     """State, spikes and their starts after all steps, and what ``network_advance`` returned."""
     own = {name: arrays[name].copy() for name in ("state", "spikes", "spike_starts")}
@@ -968,6 +975,14 @@ def network_cases():
         bytes_text="state read and written once a step, and 4 bytes per synaptic event",
         derive=lambda sizes: {"A": 2, **recorded_sizes(sizes)},
         restore=True,
+        slow_reference=True,
+    )
+    yield Case(
+        "network_draw",
+        draw_inputs,
+        small={"percent": 1, "steps": 40},
+        sizes=({"percent": 2, "steps": 50}, {"percent": 10, "steps": 1_000}),
+        derive=lambda sizes: {"N": microcircuit(sizes["percent"])[0].size},
         slow_reference=True,
     )
     yield Case(
