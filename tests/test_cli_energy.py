@@ -136,8 +136,8 @@ def test_run_is_the_same_with_energy(tmp_path, monkeypatch):
     assert "energy" not in json.loads((tmp_path / "a" / "summary.json").read_text())
     result = call("run", "brunel", "--order", "20", *TINY[2:], "--out", tmp_path / "b", "--energy")
     assert result.exit_code == 0, result.output
-    # The spikes of stimuli are drawn again, up to the end and up to the beginning.
-    assert called == [3.0, 12.0] * 2 + [15.0, 3.0]
+    # The spikes of stimuli are drawn again without the engine.
+    assert called == [3.0, 12.0] * 2
     spikes = [Result.load(tmp_path / folder / "spikes.npz") for folder in "ab"]
     assert (spikes[0].steps == spikes[1].steps).all()
     assert (spikes[0].neurons == spikes[1].neurons).all()
@@ -323,6 +323,47 @@ def test_what_can_be_supposed_is_said(counted, known, said):
     text = printed(Spent.of(Workload.load(counted), device_names=["loihi1"], **known))
     assert said in text
     assert bool(said) == ("supposed" in text)
+
+
+def test_input_spikes_are_charged_where_that_is_asked_for(tmp_path):
+    """Of 1,000 operations and 100 input spikes at 12.7 pJ: 12.7 nJ without, 14.0 with them."""
+    part = OpCounts(1000, 0, 4000, 10, 90, 10, input_spikes=100)
+    path = tmp_path / "counts.json"
+    Workload("driven", {"all": part}, 10, 200, 10, model_time_ms=1.0).save(path)
+    for option, joules, said in (
+        ((), 12.7e-9, "in no estimate"),
+        (("--charge-input",), 13.97e-9, "a synaptic operation each in estimates; none on GPUs"),
+    ):
+        asked = ("energy", "--counts", path, *option)
+        output = " ".join(call(*asked).output.split())
+        assert "input spikes 100, of stimuli: " in output
+        assert said in output
+        found = json.loads(call(*asked, "--json").output)
+        odin = next(one for one in found["modelled"] if one["device"] == "odin")
+        assert odin["partial_j"] == pytest.approx(joules)
+        assert (found["input_spikes"], found["charge_input_spikes"]) == (100, bool(option))
+        full = call(*asked, "--device", "odin").output
+        assert ("100 input spikes cost a synaptic operation each" in full) == bool(option)
+        assert ("not in it: input_spikes" in full) == (not option)
+
+
+def test_input_of_inferences_is_not_charged_twice(counted):
+    result = call("energy", "--counts", counted, "--charge-input")
+    assert "are among its synaptic operations; leave charge_input_spikes out" in refused(result)
+
+
+@pytest.mark.parametrize("processes", [None, 1, 2])
+def test_others_on_the_gpu_are_a_warning(counted, processes):
+    windows = (Window(10.0, 12.5),)
+    conditions = {"name": "H200", "compute_processes": processes}
+    found = Measurement("NVML", 12.5, seconds=10.0, windows=windows, conditions=conditions)
+    spent = Spent.of(Workload.load(counted), (found,), device_names=["odin"])
+    text = " ".join(printed(spent).split())
+    assert ("NVML, measured; warning: 2 processes computed on the" in text) == (processes == 2)
+    assert ("GPU; the energy is that of all of them" in text) == (processes == 2)
+    (record,) = spent.figures["measured"]
+    assert record["warning"] == found.warning
+    assert (found.warning is None) == (processes != 2)
 
 
 def test_rows_of_gpus_say_what_they_leave_out(counted):

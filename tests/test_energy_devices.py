@@ -332,6 +332,20 @@ class TestRefused:
             ),
             ([op(), Price("b", 1.0, "pJ/op", "per_term", range_of="c")], "a range of 'c'"),
             ([op(), Price("b", 1.0, "pJ/bit", "per_term", range_of="a")], "is not"),
+            (
+                [
+                    op(),
+                    Price(
+                        "b",
+                        1.0,
+                        "W/chip",
+                        "envelope",
+                        charges="chip_seconds",
+                        range_of="a",
+                    ),
+                ],
+                "both must charge counts",
+            ),
             ([op(), Price("b", 1.0, "pJ/op", "system", range_of="a")], "cannot be charged"),
         ],
     )

@@ -85,9 +85,46 @@ class TestByHand:
         found = estimate(network(), "loihi1")
         assert found.total_j == exact(1.04e-3 + 34_581 * PICO)
         assert (found.low_j, found.high_j) == exact(
-            (1.04e-3 + 34_561 * PICO, 1.04e-3 + 53_945 * PICO)
+            (1.04e-3 + 34_561 * PICO, 1.04e-3 + 55_457 * PICO)
         )
         assert (other.low_j, other.high_j) == (found.low_j, found.high_j)
+
+    def test_updates_with_input_may_be_active(self):
+        """At the high end all 100 updates are; the total and the low end take the 30 that fired."""
+        still = {"effective_acs": 0, "effective_macs": 0, "spikes": 0, "hops": 0}
+        run = network(model_time_ms=0.001, plasticity_updates=1, **still)
+        static, learnt = 0.104e-6, 120 * PICO
+        found = estimate(run, "loihi1")
+        assert found.high_j == exact(static + learnt + 100 * 81 * PICO)
+        assert found.low_j == found.total_j == exact(static + learnt + (2430 + 3640) * PICO)
+        (note,) = (text for text in found.assumptions if "every update" in text)
+        assert note == (
+            "the range holds 81 pJ/op for neuron update inactive: every update taken for active: "
+            "one that got input may be, and counts tell only which fired (derived)"
+        )
+        # SANA-FE charges an access for every update, and 21.6 pJ more for one that is active.
+        found = estimate(network(model_time_ms=0.001, **still), "loihi1-sanafe")
+        assert found.total_j == exact(static + (5_120 + 648) * PICO)
+        assert found.high_j == exact(static + 100 * 81 * PICO)
+        (own,) = (text for text in found.assumptions if "every update" in text)
+        assert own.startswith("the range holds 21.6 pJ/op for soma update: every update charged")
+        assert not any("every update" in text for text in estimate(run, "odin").assumptions)
+
+    def test_a_range_may_charge_another_count(self):
+        prices = (
+            Price("update", 2.0, "pJ/op", "per_term", charges="neuron_updates_active"),
+            Price("all", 3.0, "pJ/op", "per_term", charges="neuron_updates", range_of="update"),
+            Price("least", 1.0, "pJ/op", "per_term", range_of="update"),
+            Price("op", 1.0, "pJ/op", "per_term", charges="synaptic_ops"),
+        )
+        mine = DeviceProfile("mine", "digital_neuromorphic", prices)
+        assert [price.term for price in mine.charged] == ["update", "op"]
+        found = estimate(network(hops=None), mine)
+        assert found.breakdown == {"update": exact(60 * PICO), "op": exact(1200 * PICO)}
+        assert found.partial_low_j == exact((1200 + 30) * PICO)
+        assert found.partial_high_j == exact((1200 + 300) * PICO)
+        unknown = network(hops=None, neuron_updates_idle=None)
+        assert estimate(unknown, mine).partial_high_j == exact((1200 + 60) * PICO)
 
     def test_truenorth_at_its_operating_point(self):
         neurons, rate, fan_out = 4096 * 256, 20, 128
@@ -285,6 +322,99 @@ class TestRoofline:
         found = estimate(network(plasticity_updates=3), "h200-sxm")
         assert found.unpriced == ("plasticity_updates",)
         assert found.partial_j > 0
+
+
+class TestInputSpikes:
+    """Fifty spikes of stimuli, beside 1,200 synaptic operations, of which 1,000 accumulate."""
+
+    RUN = network(input_spikes=50, hops=None)
+
+    @pytest.mark.parametrize(
+        ("name", "picojoules"),
+        [
+            ("loihi1", 50 * 23.6),
+            ("loihi1-sanafe", 50 * 33.6),
+            ("odin", 50 * 12.7),
+            ("tianjic", 50 * 1.54),
+            ("horowitz45-fp32", 50 * 0.9),
+            ("yan22", 50 * 0.05448),
+            ("cpu-i7-4960x", 0.0),
+            ("loihi2", 0.0),
+            ("brain", 0.0),
+        ],
+    )
+    def test_each_costs_an_operation_where_those_are_charged(self, name, picojoules):
+        without = estimate(self.RUN, name, hops_per_spike=1.0)
+        found = estimate(self.RUN, name, hops_per_spike=1.0, charge_input_spikes=True)
+        assert estimate(self.RUN, name, hops_per_spike=1.0, charge_input_spikes=False) == without
+        if without.breakdown:
+            more = found.partial_j - without.partial_j
+            assert more == pytest.approx(picojoules * PICO, rel=1e-6, abs=1e-18)
+        note = "50 input spikes cost a synaptic operation each"
+        assert (note in found.assumptions) == (picojoules > 0)
+        assert note not in without.assumptions
+        assert ("input_spikes" in without.not_covered) == (picojoules > 0)
+        assert "input_spikes" not in found.not_covered
+        assert found.synaptic_ops == 1200
+
+    def test_the_range_moves_with_them(self):
+        found = estimate(network(input_spikes=50), "loihi1", charge_input_spikes=True)
+        assert found.total_j == exact(1.04e-3 + (34_581 + 1_180) * PICO)
+        assert found.low_j == exact(1.04e-3 + (34_561 + 1_180) * PICO)
+        assert found.high_j == exact(1.04e-3 + (55_457 + 50 * 35.5) * PICO)
+        # All-in and unstated prices that stand for all terms move too.
+        found = estimate(self.RUN, "odin", charge_input_spikes=True)
+        assert (found.low_j, found.high_j) == exact((1250 * 8.43 * PICO, 1250 * 54 * PICO))
+
+    def test_gpus_draw_them(self):
+        without = estimate(self.RUN, "h200-sxm")
+        found = estimate(self.RUN, "h200-sxm", charge_input_spikes=True)
+        assert found.total_j == without.total_j
+        assert set(found.assumptions) - set(without.assumptions) == {
+            "input spikes cost no synaptic operation: they are drawn, not delivered"
+        }
+
+    def test_uncounted_ones_keep_the_total_open(self):
+        run = network(input_spikes=None)
+        assert estimate(run, "loihi1").total_j == exact(1.04e-3 + 34_581 * PICO)
+        assert "input_spikes" in estimate(run, "loihi1").not_covered
+        found = estimate(run, "loihi1", charge_input_spikes=True)
+        assert found.total_j is None
+        assert found.uncounted == ("input_spikes",)
+        assert found.partial_j == exact(1.04e-3 + 34_581 * PICO)
+
+    def test_without_any_nothing_is_said(self):
+        found = estimate(network(), "loihi1", charge_input_spikes=True)
+        assert not any("input spikes" in text for text in found.assumptions)
+        assert found == estimate(network(), "loihi1")
+        assert "input_spikes" not in found.not_covered
+
+    def test_those_of_inferences_are_operations_already(self):
+        assert "input_spikes" not in estimate(classifier(input_spikes=9), "odin").not_covered
+        for name in ("odin", "h200-sxm"):
+            with pytest.raises(ValueError, match="'digits' meet weights and are among its synap"):
+                estimate(classifier(input_spikes=9), name, charge_input_spikes=True)
+        with pytest.raises(TypeError, match="charge_input_spikes must be True or False, got 1"):
+            estimate(network(), "odin", charge_input_spikes=1)
+
+    def test_a_comparison_says_which(self):
+        texts = [
+            (self.RUN, {}, "50 input spikes not charged"),
+            (
+                self.RUN,
+                {"charge_input_spikes": True},
+                "50 input spikes charged as synaptic operations, but on GPUs",
+            ),
+            (network(input_spikes=None), {}, "uncounted input spikes not charged"),
+            (network(), {"charge_input_spikes": True}, ""),
+            (classifier(input_spikes=9), {}, ""),
+        ]
+        for run, options, text in texts:
+            found = compare(run, "odin", **options)
+            assert found.input_text == text
+            title = str(found).splitlines()[0]
+            assert title.endswith(f"; {text}") if text else "input spikes" not in title
+            assert found.to_dict()["charge_input_spikes"] == bool(options)
 
 
 class TestGaps:

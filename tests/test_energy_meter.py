@@ -11,7 +11,7 @@ import emulator
 import pytest
 
 from cusnn import driver
-from cusnn.energy import meter, nvml, sensors
+from cusnn.energy import OpCounts, Workload, compare, meter, nvml, sensors
 from cusnn.energy.measurement import Measurement
 from cusnn.energy.meter import Meter, measure
 
@@ -207,6 +207,31 @@ def test_conditions_are_recorded(machine, gpu):
         "memory_clock_mhz": 3201,
         "compute_processes": 1,
     }
+
+
+def test_other_processes_on_the_gpu_are_a_warning(machine, gpu):
+    """Seen at the beginning of one window, and gone at the last one's end."""
+    numbers = iter([1, 1, 3, 1, 2, 1])
+    nvml = gpu()
+    nvml.nvmlDeviceGetComputeRunningProcesses = lambda handle: [object()] * next(numbers)
+    found = measure(machine.work())
+    assert found.conditions["compute_processes"] == 3
+    text = "3 processes computed on the GPU; the energy is that of all of them"
+    assert found.warning == found.to_dict()["warning"] == text
+    (row,) = compare(Workload("w", {"a": OpCounts(1)}, 1, 1, 1), (), measured=found).rows()
+    assert (row["warning"], row["reason"]) == (text, None)
+    nvml.nvmlDeviceGetComputeRunningProcesses = lambda handle: [object()]
+    assert measure(machine.work()).warning is None
+
+
+def test_no_energy_needs_no_warning(machine, gpu):
+    nvml = gpu()
+    nvml.nvmlDeviceGetComputeRunningProcesses = lambda handle: [object()] * 2
+    with Meter(("NVML",)) as short:
+        machine.advance(10)
+    assert short["NVML"].joules is None
+    assert short["NVML"].conditions["compute_processes"] == 2
+    assert short["NVML"].warning is None
 
 
 def test_median_and_spread_of_windows_that_differ(machine, gpu):

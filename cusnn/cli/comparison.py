@@ -87,7 +87,7 @@ class Spent:
 
     def print(self, console: Console) -> None:
         """Counts, devices, published runs, thresholds."""
-        _print_counts(console, self.workload)
+        _print_counts(console, self.workload, self.comparison.charge_input_spikes)
         rows = self.comparison.rows()
         console.print(_table(self.comparison, [r for r in rows if r["kind"] != "published"]))
         for one in self.comparison.measured:
@@ -163,10 +163,10 @@ def _above_idle(label: str, one):
         reason = f"{si(least, 'J')} above {si(one.idle_w, 'W')} of idle: within its noise"
         return Measured(label, None, source=one.source, reason=reason)
     ends = (least, most) if len(windows) > 1 else (None, None)
-    return Measured(label, one.dynamic_j, *ends, source=one.source)
+    return Measured(label, one.dynamic_j, *ends, source=one.source, warning=one.warning)
 
 
-def _print_counts(console: Console, workload) -> None:
+def _print_counts(console: Console, workload, charged: bool) -> None:
     counts = workload.counts
     per = "inference" if workload.inferences else None
     share = counts.synaptic_ops, counts.dense
@@ -181,7 +181,7 @@ def _print_counts(console: Console, workload) -> None:
         "neuron updates": f"{number(counts.neuron_updates, ',')}, "
         f"{number(counts.neuron_updates_active, ',')} of them with a spike",
         "spikes": f"{number(counts.spikes, ',')}, {number(rate, '.2%')} per neuron and step",
-        "input spikes": _input_spikes(workload),
+        "input spikes": _input_spikes(workload, charged),
     }
     title = f"[bold]counts[/] of {escape(workload.name)}: {workload.neurons:,} neurons, "
     title += f"{workload.synapses:,} synapses, {workload.steps:,} steps"
@@ -190,14 +190,19 @@ def _print_counts(console: Console, workload) -> None:
     console.print(pairs(rows))
 
 
-def _input_spikes(workload) -> str:
-    """Those of data meet weights and are operations; those of stimuli are in no estimate."""
+def _input_spikes(workload, charged: bool) -> str:
+    """Those of data meet weights and are operations; those of stimuli cost what was asked for."""
     counted = workload.counts.input_spikes
     if counted is None:
         return "not counted; count_run(..., poisson=True) of cusnn.energy draws them again"
     if workload.inferences or not counted:
         return f"{counted:,}"
-    return f"{counted:,}, of stimuli: no synaptic operations here, and in no estimate"
+    if charged:
+        return f"{counted:,}, of stimuli: a synaptic operation each in estimates; none on GPUs"
+    return (
+        f"{counted:,}, of stimuli: no synaptic operations here, and in no estimate "
+        f"(cusnn energy --counts {COUNTS} --charge-input)"
+    )
 
 
 def _table(comparison, rows: list[dict]) -> Table:

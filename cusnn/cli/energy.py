@@ -41,6 +41,12 @@ def energy(
         float | None,
         typer.Option(help="How long a device is on for it.", show_default="the model time"),
     ] = None,
+    charge_input: Annotated[
+        bool,
+        typer.Option(
+            "--charge-input", help="Spikes of stimuli cost a synaptic operation each, but on GPUs."
+        ),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for energy.json and energy.png; none if not given.")
     ] = None,
@@ -57,7 +63,11 @@ def energy(
                 "cusnn energy devices, cusnn energy crossover"
             )
         spent = Spent.of(
-            _workload(counts), device_names=device, hops_per_spike=hops, seconds=seconds
+            _workload(counts),
+            device_names=device,
+            hops_per_spike=hops,
+            seconds=seconds,
+            charge_input_spikes=charge_input,
         )
         if as_json:
             typer.echo(spent.comparison.to_json())

@@ -22,6 +22,9 @@ class Assumptions:
         flops_per_neuron_update: arithmetic of an update on a GPU; 4 is NeuroBench's leaky neuron.
         bytes_per_weight: on a GPU, of those that ``dense`` reads and of those that are read once.
         dense: on a GPU every weight meets every input, as in a conventional network.
+        charge_input_spikes: of a run of a network, each spike of a stimulus costs a synaptic
+            operation on devices that have a price for those. No synapse of the network carries it,
+            so it is in none of the counts that are charged otherwise. GPUs are not charged.
 
     Raises:
         TypeError: values of another kind.
@@ -36,6 +39,7 @@ class Assumptions:
     flops_per_neuron_update: float = 4.0
     bytes_per_weight: float = 4.0
     dense: bool = False
+    charge_input_spikes: bool = False
 
     def __post_init__(self):
         for name in ("hops_per_spike", "seconds", "idle_power_w"):
@@ -49,8 +53,10 @@ class Assumptions:
             raise ValueError(f"estimate: utilisation must be in (0, 1], got {self.utilisation}")
         if self.chips is not None:
             object.__setattr__(self, "chips", whole("estimate", "chips", self.chips, least=1))
-        if not isinstance(self.dense, bool):
-            raise TypeError(f"estimate: dense must be True or False, got {self.dense!r}")
+        for name in ("dense", "charge_input_spikes"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise TypeError(f"estimate: {name} must be True or False, got {value!r}")
 
 
 def assumptions(options: dict) -> Assumptions:
@@ -64,6 +70,27 @@ def assumptions(options: dict) -> Assumptions:
         if name not in known:
             raise TypeError(f"estimate: no option {name!r}, there are {', '.join(known)}")
     return Assumptions(**options)
+
+
+def driven(workload: Workload) -> bool:
+    """Whether spikes come in that no synaptic operation stands for: those of stimuli.
+
+    Spikes that encode the data of an inference meet weights, which are operations.
+    """
+    return not workload.inferences and workload.counts.input_spikes != 0
+
+
+def check_input_spikes(workload: Workload, assumed: Assumptions) -> None:
+    """Refuse to charge the input of inferences twice.
+
+    Raises:
+        ValueError: ``charge_input_spikes`` of a workload of inferences.
+    """
+    if assumed.charge_input_spikes and workload.inferences:
+        raise ValueError(
+            f"estimate: the spikes that come into {workload.name!r} meet weights and are among "
+            f"its synaptic operations; leave charge_input_spikes out"
+        )
 
 
 def model_seconds(workload: Workload) -> float | None:

@@ -34,6 +34,7 @@ def cells(row: dict, per: str) -> list[str]:
     left_out = missing_text(row["missing"])
     said = (
         row["reason"],
+        row["warning"] and f"warning: {row['warning']}",
         windows and f"{windows} over windows",
         left_out and f"without {left_out}",
     )

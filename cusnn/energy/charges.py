@@ -29,6 +29,8 @@ UPDATES = ("neuron_updates_active", "neuron_updates_idle")
 # What a total must pay for. Spikes are part of an update, bytes part of an operation, where a
 # device has no price of their own for them.
 NEEDED = (*OPERATIONS, *UPDATES, "plasticity_updates", "hops")
+# What the arrival of a spike is charged as.
+ARRIVALS = ("synaptic_ops", "effective_acs")
 # Hops count by direction where that is known, else as hops of no direction.
 DIRECTED = ("hops_east_west", "hops_north_south", "hops_undirected")
 # An all-in price is per synaptic operation of inference; learning is on top of it.

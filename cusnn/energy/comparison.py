@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from cusnn.energy.assumptions import model_seconds
+from cusnn.energy.assumptions import driven, model_seconds
 from cusnn.energy.bounds import number
 from cusnn.energy.catalogue import DeviceProfile, registered
 from cusnn.energy.cells import HEADER, cells, narrow
@@ -52,6 +52,7 @@ class Measured:
         low_j, high_j: spread over windows; None for a single one.
         source: counter that was read.
         reason: why ``joules`` is None.
+        warning: what makes ``joules`` doubtful.
     """
 
     label: str
@@ -60,6 +61,7 @@ class Measured:
     high_j: float | None = None
     source: str = ""
     reason: str | None = None
+    warning: str | None = None
 
     def __post_init__(self):
         for name in ("joules", "low_j", "high_j"):
@@ -77,6 +79,9 @@ class Comparison:
         measured: of this workload.
         published: runs of others, by their own counts and meters.
         synaptic_ops, inferences, model_s: of the workload.
+        input_spikes: of stimuli, in runs of networks; None where they were not counted.
+        charge_input_spikes: whether they are charged, as synaptic operations; ``synaptic_ops``
+            and what is given of each operation are without them.
     """
 
     workload: str
@@ -86,6 +91,8 @@ class Comparison:
     synaptic_ops: int | None = None
     inferences: int | None = None
     model_s: float | None = None
+    input_spikes: int | None = 0
+    charge_input_spikes: bool = False
 
     def rows(self) -> list[dict]:
         """A row per device, measurement and published run, with the same columns.
@@ -108,11 +115,21 @@ class Comparison:
         """What energies are divided by: "inference", or "synaptic_op" of runs of networks."""
         return "inference" if self.inferences else "synaptic_op"
 
+    @property
+    def input_text(self) -> str:
+        """Whether spikes of stimuli are charged, in words; "" where there are none."""
+        if self.input_spikes == 0:
+            return ""
+        number = "uncounted" if self.input_spikes is None else f"{self.input_spikes:,}"
+        charged = "charged as synaptic operations, but on GPUs"
+        return f"{number} input spikes {charged if self.charge_input_spikes else 'not charged'}"
+
     def __str__(self) -> str:
         each = self.per.replace("_op", " operation")
         title = f"energy of {self.workload}, in all and of each {each}"
         title += f", {self.inferences:,} inferences" if self.inferences else ""
         title += f", {self.model_s:g} s of model time" if self.model_s is not None else ""
+        title += f"; {self.input_text}" if self.input_text else ""
         header, table = self.table()
         lines = [line for row in table for line in narrow(row)]
         return f"{title}\n{text_table(header[:6], lines, right=(1, 2, 3, 4, 5))}"
@@ -125,6 +142,8 @@ class Comparison:
             "synaptic_ops": self.synaptic_ops,
             "inferences": self.inferences,
             "model_s": self.model_s,
+            "input_spikes": self.input_spikes,
+            "charge_input_spikes": self.charge_input_spikes,
             "modelled": [one.to_dict() for one in self.estimates],
             "measured": [asdict(one) for one in self.measured],
             "published": [asdict(one) for one in self.published],
@@ -181,7 +200,7 @@ class Comparison:
             row[f"measured_per_inference_{name}"] = ratio(value, self.inferences)
             row[f"measured_per_synaptic_op_{name}"] = ratio(value, self.synaptic_ops)
         row |= {"evidence": "measured" if one.joules is not None else "none", "scope": one.source}
-        return row | {"reason": one.reason}
+        return row | {"reason": one.reason, "warning": one.warning}
 
 
 def compare(
@@ -199,7 +218,8 @@ def compare(
         device_names: of ``devices()``, or profiles; None for the usual ones and those that were
             registered.
         measured: one measurement, a list, or a dict by label; each has ``joules`` (J of the run
-            of this workload, or None) and may have ``spread``, ``source`` and ``reason``.
+            of this workload, or None) and may have ``spread``, ``source``, ``reason`` and
+            ``warning``.
         published: ``records()``, or some of them.
         **options: those of ``Assumptions``.
 
@@ -227,6 +247,8 @@ def compare(
         workload.counts.synaptic_ops,
         workload.inferences,
         model_seconds(workload),
+        workload.counts.input_spikes if driven(workload) else 0,
+        options.get("charge_input_spikes", False),
     )
 
 
@@ -256,7 +278,8 @@ def _one_measured(label: str | None, one) -> Measured:
     source = getattr(one, "source", "") or ""
     about = getattr(one, "conditions", None) or {}
     label = label or about.get("name") or source or "this machine"
-    return Measured(label, one.joules, low, high, source, getattr(one, "reason", None))
+    reason, warning = getattr(one, "reason", None), getattr(one, "warning", None)
+    return Measured(label, one.joules, low, high, source, reason, warning)
 
 
 def _empty_row(label: str, kind: str) -> dict:
@@ -265,7 +288,7 @@ def _empty_row(label: str, kind: str) -> dict:
         for per in ("", "per_inference_", "per_synaptic_op_"):
             row |= {f"{what}_{per}{name}": None for name in ("j", "low_j", "high_j")}
     row |= {"modelled_power_w": None, "scope": "", "evidence": "", "missing": []}
-    return row | {"reason": None}
+    return row | {"reason": None, "warning": None}
 
 
 def _published_row(one: Record) -> dict:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from cusnn.energy.assumptions import Assumptions, assumptions, model_seconds
+from cusnn.energy.assumptions import (
+    Assumptions,
+    assumptions,
+    check_input_spikes,
+    driven,
+    model_seconds,
+)
 from cusnn.energy.catalogue import DeviceProfile, Price, device
-from cusnn.energy.charges import ALL_IN, CHARGES, DIRECTED, NEEDED, amount
+from cusnn.energy.charges import ALL_IN, ARRIVALS, CHARGES, DIRECTED, NEEDED, amount
 from cusnn.energy.counts import Workload
 from cusnn.energy.profiles import ALONE, weakest
 from cusnn.energy.results import EnergyEstimate
@@ -34,11 +40,13 @@ def estimate(workload: Workload, device_name: str | DeviceProfile, **options) ->
 
     Raises:
         TypeError: no workload, unknown options.
-        ValueError: no such device, constants of a model that charge no count, impossible options.
+        ValueError: no such device, constants of a model that charge no count, impossible options,
+            or ``charge_input_spikes`` where those are synaptic operations already.
     """
     if not isinstance(workload, Workload):
         raise TypeError(f"estimate: workload must be a Workload, got {workload!r}")
     profile, assumed = device(device_name), assumptions(options)
+    check_input_spikes(workload, assumed)
     if profile.scope == "constants":
         raise ValueError(
             f"estimate: {profile.name!r} holds constants of a model, no count is charged them; "
@@ -72,9 +80,9 @@ class _Sum:
             if number is None:
                 continue
             breakdown[price.term] = price.joules(number)
-            others = self.profile.other_values(price.term)
-            whole += [p.joules(number) for p in others if _alone(p, price) and number]
-            same = [p.joules(number) for p in (price, *others) if not _alone(p, price)]
+            ends = self._ends(price, number)
+            whole += [joules for joules, alone in ends if alone and number]
+            same = [breakdown[price.term], *(joules for joules, alone in ends if not alone)]
             low.append(min(same))
             high.append(max(same))
             if number:
@@ -109,6 +117,22 @@ class _Sum:
             model_s=model_seconds(self.workload),
         )
 
+    def _ends(self, price: Price, number: float) -> list[tuple[float, bool]]:
+        """J by other published values of a price, and whether they stand for all terms."""
+        ends = []
+        for other in self.profile.other_values(price.term):
+            own = other.charges != price.charges
+            charged = amount(self.workload, other.charges) if own else number
+            if charged is None:
+                continue
+            ends.append((other.joules(charged), _alone(other, price)))
+            if charged and weakest((other.evidence, price.evidence)) != price.evidence:
+                self._note(
+                    f"the range holds {other.value:g} {other.unit} for "
+                    f"{price.term.replace('_', ' ')}: {other.condition} ({other.evidence})"
+                )
+        return ends
+
     def _grade(self, breakdown: dict[str, float]) -> str:
         prices = [price.evidence for price in self.profile.charged if price.value is not None]
         if not any(breakdown.values()):
@@ -133,6 +157,10 @@ class _Sum:
                 rest.append("hops")
             else:
                 (uncounted if count is None else unpriced).append(name)
+        charged = {price.charges for price in self.profile.charged}
+        left_out = driven(self.workload) and not self.assumed.charge_input_spikes
+        if left_out and charged.intersection(ARRIVALS):
+            rest.append("input_spikes")
         gaps = {"unpriced": unpriced, "uncounted": uncounted, "not_covered": rest}
         return {name: tuple(dict.fromkeys(values)) for name, values in gaps.items()}
 
@@ -157,7 +185,16 @@ class _Sum:
             names = CHARGES[charge].counts
             missing = [name for name in names if getattr(workload.counts, name) is None]
             self.uncounted += missing or names
+        elif charge in ARRIVALS and self.assumed.charge_input_spikes:
+            number += self._input_spikes()
         return number
+
+    def _input_spikes(self) -> int:
+        """Spikes of stimuli, each charged as an operation; 0 of those that were not counted."""
+        number = self._known("input_spikes", self.workload.counts.input_spikes)
+        if number:
+            self._note(f"{number:,} input spikes cost a synaptic operation each")
+        return number or 0
 
     def _known(self, name: str, value):
         if value is None:

@@ -34,7 +34,8 @@ class Measurement:
         idle_w: power of the idle machine, W; None where it was not measured.
         tick_s: seconds between two moves of the idle counter; None where it was not measured.
         domains: J of one call by part of the machine, median.
-        conditions: of the last window's end: name, driver, clocks, power limit, temperature.
+        conditions: of the last window's end: name, driver, clocks, power limit, temperature;
+            the most processes that computed on the GPU at the ends of any window.
     """
 
     source: str
@@ -47,6 +48,14 @@ class Measurement:
     tick_s: float | None = None
     domains: dict[str, float] = field(default_factory=dict)
     conditions: dict = field(default_factory=dict)
+
+    @property
+    def warning(self) -> str | None:
+        """What makes the energy doubtful; None for nothing that is known of."""
+        processes = self.conditions.get("compute_processes") or 0
+        if self.joules is None or processes <= 1:
+            return None
+        return f"{processes} processes computed on the GPU; the energy is that of all of them"
 
     @property
     def dynamic_j(self) -> float | None:
@@ -62,4 +71,5 @@ class Measurement:
 
     def to_dict(self) -> dict:
         """All of it, for JSON."""
-        return {**asdict(self), "dynamic_j": self.dynamic_j, "watts": self.watts}
+        derived = ("dynamic_j", "watts", "warning")
+        return {**asdict(self), **{name: getattr(self, name) for name in derived}}

@@ -174,6 +174,7 @@ class _Probe:
         self._windows: list[Window] = []
         self._parts: list[dict[str, float]] = []
         self._conditions: dict = {}
+        self._processes: int | None = None
         self._start: tuple = ()
 
     @property
@@ -199,13 +200,18 @@ class _Probe:
         self.idle_w, self.tick_s = (j_1 - j_0) / (t_1 - t_0), (t_1 - t_0) / (len(moves) - 1)
 
     def start(self) -> None:
-        warmth = self.sensor.conditions().get("temperature_c")
+        conditions = self.sensor.conditions()
+        self._seen(conditions)
+        warmth = conditions.get("temperature_c")
         self._start = (warmth, self.sensor.read(), time.perf_counter())
 
     def stop(self, calls: int = 1) -> None:
         stopped, after = time.perf_counter(), self.sensor.read()
         warmth, before, started = self._start
         self._conditions = self.sensor.conditions()
+        self._seen(self._conditions)
+        if self._processes is not None:
+            self._conditions["compute_processes"] = self._processes
         if warmth is not None:
             self._conditions["temperature_before_c"] = warmth
         parts = {name: after[name] - before[name] for name in after}
@@ -238,6 +244,12 @@ class _Probe:
             },
             **known,
         )
+
+    def _seen(self, conditions: dict) -> None:
+        """Keep the most processes, for one of a single moment also took part."""
+        number = conditions.get("compute_processes")
+        if number is not None:
+            self._processes = max(number, self._processes or 0)
 
     def _joules(self) -> float:
         return sum(self.sensor.read().values())

@@ -52,7 +52,8 @@ class Price:
         source: where it stands.
         charges: of ``cusnn.energy.charges.CHARGES``; None for facts.
         range_of: term of which this is another published value. One that is all-in or unstated
-            where the term is not stands for all terms together.
+            where the term is not stands for all terms together. With ``charges`` of its own it is
+            the price of another count, where it isn't clear which of both costs it.
 
     Raises:
         TypeError: a value that is no number.
@@ -157,10 +158,16 @@ class DeviceProfile:
             if price.range_of is None:
                 continue
             of = next((p for p in self.charged if p.term == price.range_of), None)
-            if of is None or price.charges or of.value is None or price.value is None:
+            if of is None or of.value is None or price.value is None:
                 raise ValueError(
                     f"{owner}: {price.term!r} is a range of {price.range_of!r}, which must be "
                     f"another, charged price of the device; both need a value"
+                )
+            counted = [CHARGES[one.charges].counts for one in (price, of) if one.charges]
+            if price.charges and not all(counted):
+                raise ValueError(
+                    f"{owner}: {price.term!r} is a range of {price.range_of!r} and charges "
+                    f"{price.charges}; both must charge counts"
                 )
             self.other_values(of.term)
 
@@ -184,8 +191,8 @@ class DeviceProfile:
 
     @property
     def charged(self) -> tuple[Price, ...]:
-        """Prices that counts are charged."""
-        return tuple(price for price in self.prices if price.charges)
+        """Prices that counts are charged; not those that are the end of a range."""
+        return tuple(price for price in self.prices if price.charges and not price.range_of)
 
     @property
     def scope(self) -> str:
@@ -230,14 +237,14 @@ class DeviceProfile:
         return min(values), max(values)
 
     def other_values(self, term: str) -> tuple[Price, ...]:
-        """Other published values of a price, as prices that charge what it charges."""
+        """Other published values of a price, as prices that charge what it does, or their own."""
         of = self.price(term)
         return tuple(
             replace(
                 price,
                 value=Quantity(price.value, price.unit).to(of.unit).value,
                 unit=of.unit,
-                charges=of.charges,
+                charges=price.charges or of.charges,
                 range_of=None,
             )
             for price in self.prices

@@ -102,6 +102,9 @@ def _estimate(
     if assumed.dense:
         work += f", {assumed.bytes_per_weight:g} B each"
     on = "as long as it works" if assumed.seconds is None else f"for {assumed.seconds:g} s"
+    texts = (work, each, f"the board is on {on}")
+    if assumed.charge_input_spikes:
+        texts += ("input spikes cost no synaptic operation: they are drawn, not delivered",)
     timed = None not in (assumed.seconds, assumed.idle_power_w)
     return EnergyEstimate(
         workload.name,
@@ -116,7 +119,7 @@ def _estimate(
         tuple(unpriced),
         tuple(uncounted),
         ("host",) if timed else ("launches, latency and waiting", "host"),
-        (work, each, f"the board is on {on}"),
+        texts,
         1,
         workload.counts.synaptic_ops,
         workload.inferences,
