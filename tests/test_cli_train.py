@@ -181,6 +181,7 @@ def silent_model(model):
         (("--clip", "-1"), "clip must be a number above 0"),
         (("--patience", "0", "--validation", "0.2"), "--patience must be 1 or more, got 0"),
         (("--patience", "3"), "--patience needs --validation"),
+        (("--encoding", "rate", "--noise", "0.1"), "--noise is for --encoding direct, got rate"),
     ],
 )
 def test_bad_options_are_refused(tmp_path, options, text):

@@ -104,7 +104,8 @@ def test_regularisers_move_the_rates():
 @pytest.mark.parametrize("encoding", ["direct", "rate"])
 def test_the_seed_decides_every_bit(encoding):
     def weights(seed):
-        one = trainer(network(static=encoding == "direct", seed=seed), seed=seed, noise=0.1)
+        static = encoding == "direct"
+        one = trainer(network(static=static, seed=seed), seed=seed, noise=0.1 * static)
         one.fit(patterns(encoding=encoding))
         return one.model.values
 
@@ -136,6 +137,8 @@ def test_noise_is_of_training_only():
     assert not np.array_equal(plain.model.values, noisy.model.values)
     noisy.model.values[...] = plain.model.values
     assert noisy.evaluate(patterns()).loss == plain.evaluate(patterns()).loss
+    with pytest.raises(ValueError, match=r"noise is added to values.*take noise=0, got 0\.3"):
+        noisy.fit(patterns(encoding="rate"))
 
 
 @pytest.mark.parametrize("kind", [SpikingDense, SpikingRecurrent])

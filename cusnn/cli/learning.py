@@ -185,6 +185,8 @@ def prepared(console: Console, order) -> Training:
     recipe = RECIPES[order.name].changed(**_checked(order.changes))
     if not 0 <= order.seed < 2**32:
         raise ValueError(f"--seed must be 0 to 2**32 - 1, got {order.seed}")
+    if order.noise and recipe.encoding != "direct":
+        raise ValueError(f"--noise is for --encoding direct, got {recipe.encoding}")
     train, test = recipe.data(order.data, seed=order.seed)
     if order.validation is not None:
         if not 0 < order.validation < 1:

@@ -67,6 +67,15 @@ def check_data(model, dataset) -> None:
         )
 
 
+def check_noise(noise: float, dataset) -> None:
+    """ValueError for noise on what are spikes."""
+    if noise and getattr(dataset, "encoding", None) != "direct":
+        raise ValueError(
+            f"Trainer: noise is added to values, of the encoding direct; these data are spikes: "
+            f"take noise=0, got {noise:g}"
+        )
+
+
 def check_labels(labels, classes: int) -> None:
     """Error unless labels are whole numbers of 0 to ``classes`` - 1.
 

@@ -73,7 +73,8 @@ class Recipe:
             one that spikes.
         learn: what of the hidden neurons is learned, beside the weights.
         epochs, batch_size, rate, noise, weight_decay, clip, patience: of the training; with
-            ``patience`` the best epoch's parameters are kept.
+            ``patience`` the best epoch's parameters are kept, and ``noise`` is only on values
+            ("direct").
         dropout: share of the hidden neurons whose spikes a sample does without in training.
     """
 
@@ -189,7 +190,7 @@ class Recipe:
             schedule=Cosine(warmup=0.1),
             epochs=self.epochs,
             batch_size=self.batch_size,
-            noise=self.noise,
+            noise=self.noise if self.encoding == "direct" else 0.0,
             clip=self.clip,
             patience=self.patience,
             keep_best=self.patience is not None,

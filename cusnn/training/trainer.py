@@ -14,6 +14,7 @@ from cusnn.training.checks import (
     check_data,
     check_finite,
     check_labels,
+    check_noise,
     check_numbers,
     check_parts,
 )
@@ -123,10 +124,11 @@ class Trainer:
             ``history``.
 
         Raises:
-            ValueError: data that do not fit the model, labels out of range, numbers that are not
-                finite, or a loss that is not.
+            ValueError: data that do not fit the model, noise on spikes, labels out of range,
+                numbers that are not finite, or a loss that is not.
         """
         check_data(self.model, train)
+        check_noise(self.noise, train)
         if held is not None:
             check_data(self.model, held)
         if held is None and (self.patience is not None or self.keep_best):
@@ -306,7 +308,7 @@ class Trainer:
 
     def _disturbed(self, given, draw: Draw):
         """Values with noise that follows from (seed, epoch, batch) alone."""
-        if not self.noise or given.dtype != np.float32:
+        if not self.noise:
             return given
         return given + drawn(draw.seed, draw.stream, given.shape, self.noise, NOISE)
 
