@@ -506,6 +506,10 @@ def test_layers_refuse_what_does_not_fit():
         ({"inputs": 0}, ValueError, "inputs must be an integer of 1 or more, got 0"),
         ({"size": 2.5}, ValueError, "size must be an integer"),
         ({"surrogate": "atan"}, TypeError, "surrogate must be one of cusnn.surrogates"),
+        ({"xi": 0}, ValueError, "xi must be a number above 0, got 0"),
+        ({"xi": float("nan")}, ValueError, "xi must be a number above 0, got nan"),
+        ({"seed": -1}, ValueError, "seed must be an integer of 0 or more, got -1"),
+        ({"seed": 0.5}, ValueError, "seed must be an integer of 0 or more, got 0.5"),
         ({"input_rate": 0.0}, ValueError, "input_rate must be above 0 and at most 1"),
         ({"learn": ("gain",)}, ValueError, "learn must be names out of decay, threshold"),
         ({"neuron": LIF(tau_mem=[5.0, 6.0])}, ValueError, "parameters for 2 neurons"),
@@ -515,6 +519,10 @@ def test_layers_refuse_what_does_not_fit():
 def test_layers_refuse_bad_options(options, error, text):
     with pytest.raises(error, match=text):
         SpikingDense(**{"inputs": N, "size": M, **options})
+
+
+def test_one_name_to_learn_needs_no_tuple():
+    assert SpikingDense(N, M, learn="decay").learn == ("decay",)
 
 
 def test_a_readout_has_no_threshold_to_learn():

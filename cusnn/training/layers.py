@@ -17,6 +17,7 @@ of one library (``Sequential.to`` moves a model).
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 
@@ -169,18 +170,21 @@ class Layer:
             )
         if not 0 < input_rate <= 1:
             raise ValueError(f"{owner}: input_rate must be above 0 and at most 1, got {input_rate}")
+        if not (math.isfinite(xi) and xi > 0):
+            raise ValueError(f"{owner}: xi must be a number above 0, got {xi!r}")
         self._check_neuron(neuron)
         if neuron.size not in (None, self.size):
             raise ValueError(
                 f"{owner}: the neuron has parameters for {neuron.size} neurons, the layer has "
                 f"{self.size}"
             )
-        self.bias, self.learn, self.per_neuron = bool(bias), tuple(learn), bool(per_neuron)
+        self.bias, self.per_neuron = bool(bias), bool(per_neuron)
+        self.learn = (learn,) if isinstance(learn, str) else tuple(learn)
         self.dt, self.surrogate, self.detach_reset = float(dt), surrogate, bool(detach_reset)
         self.input_rate, self.static_input, self.xi = float(input_rate), bool(static_input), xi
         self.dropout = checked_share(owner, dropout)
         self.steps = None if steps is None else _count(owner, "steps", steps)
-        self.seed, self.name, self.backend = int(seed), name, None
+        self.seed, self.name, self.backend = _count(owner, "seed", seed, 0), name, None
         self.dynamics = Dynamics(neuron, self.dt, self.learn, self.per_neuron, self.size)
         self.parameters = self._initial(neuron)
         self.gradients = {key: np.zeros_like(value) for key, value in self.parameters.items()}
@@ -328,7 +332,8 @@ def library_of(array):
     return sys.modules[dispatch.array_library(array)]
 
 
-def _count(owner: str, name: str, value) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{owner}: {name} must be an integer of 1 or more, got {value!r}")
+def _count(owner: str, name: str, value, least: int = 1) -> int:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or not least <= value < 2**63:
+        raise ValueError(f"{owner}: {name} must be an integer of {least} or more, got {value!r}")
     return int(value)
