@@ -20,6 +20,8 @@ from cusnn.ops.spikes import spike_pack, spike_unpack
 # The second word of a Philox counter: no two uses of one (seed, epoch) share numbers.
 ORDER, SPLIT, SPIKES = 1, 2, 3
 MOST_SEED = 2**32 - 1
+# Without names of their own; a label above is taken for a damaged one.
+MOST_CLASSES = 2**16
 # Seconds; a waiting thread looks up this often, so that Ctrl-C is seen where waits hide it.
 LOOK_UP = 0.5
 
@@ -339,6 +341,20 @@ def checked_positions(positions, n: int):
             f"part: positions must be 0 to {n - 1}, got {positions.min()} to {positions.max()}"
         )
     return positions
+
+
+def numbered_classes(owner: str, labels) -> tuple[str, ...]:
+    """Names of classes without names: the numbers 0 to the highest label."""
+    labels = np.asarray(labels)
+    if labels.size == 0:
+        return ()
+    highest = labels.max() if labels.dtype.kind in "iuf" else np.nan
+    if not highest < MOST_CLASSES:
+        raise ValueError(
+            f"{owner}: labels must be integers below {MOST_CLASSES}, got {highest} of dtype "
+            f"{labels.dtype}; pass classes where they are others"
+        )
+    return tuple(str(i) for i in range(int(highest) + 1))
 
 
 def checked_labels(owner: str, labels, classes: int):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cusnn.data.batches import checked_labels
+from cusnn.data.batches import checked_labels, numbered_classes
 from cusnn.data.events import Events, Recordings, camera_events, named_folder
 
 NEEDED = ("times", "units", "indptr", "labels")
@@ -92,7 +92,7 @@ class FileOfNPZ(Recordings):
         labels = arrays["labels"]
         classes = arrays.get("classes")
         if classes is None:
-            classes = range(int(labels.max()) + 1 if labels.size else 0)
+            classes = numbered_classes(f"npz: {path}", labels)
         self.classes = tuple(str(c) for c in classes)
         self.labels = checked_labels(f"npz: {path}", labels, len(self.classes))
         highest = int(self._units.max()) if self._units.size else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cusnn.data.batches import checked_labels
+from cusnn.data.batches import checked_labels, numbered_classes
 from cusnn.data.events import MS_PER_US, Events, Recordings, camera_events
 
 
@@ -81,7 +81,7 @@ class Structured(Recordings):
                 f"{owner}: shape must be (units,) or (polarities, height, width), got {self.shape}"
             )
         if classes is None:
-            classes = range(int(np.max(labels)) + 1 if np.size(labels) else 0)
+            classes = numbered_classes(owner, labels)
         self.classes = tuple(str(c) for c in classes)
         self.labels = checked_labels(owner, labels, len(self.classes))
         if len(arrays) != len(self.labels):

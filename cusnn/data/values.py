@@ -13,6 +13,7 @@ from cusnn.data.batches import (
     Dataset,
     checked_labels,
     integer,
+    numbered_classes,
 )
 from cusnn.ops.encode import encode_latency
 
@@ -66,8 +67,7 @@ class Values(Dataset):
         seed: int = 0,
     ):
         self._values, self.shape = _checked_values(values)
-        most = int(np.max(labels)) + 1 if classes is None and np.size(labels) else 0
-        self.classes = tuple(str(i) for i in range(most)) if classes is None else tuple(classes)
+        self.classes = numbered_classes("Values", labels) if classes is None else tuple(classes)
         self._labels = checked_labels("Values", labels, len(self.classes))
         if len(self._labels) != len(self._values):
             raise ValueError(
