@@ -29,7 +29,7 @@ from cusnn.cli.simulation import Run, build, save_checkpoint, simulate
 from cusnn.cli.summary import picture, print_speed, print_table, summarize
 
 WARMUP_MS = 100.0
-# Neurons times steps, at some 2 ns each on a CPU.
+# Neurons times steps, at about 1 ns each on a CPU.
 MOST_DRAWS = 10**10
 
 Time = Annotated[float, typer.Option("--time", help="Model time that is measured, ms.")]

@@ -25,7 +25,8 @@ class EnergyEstimate:
         partial_low_j, partial_high_j: range of ``partial_j`` over the values that are published.
         unpriced: what was counted, and the device has no price for.
         uncounted: what the device has a price for, or a total needs, and was not counted.
-        not_covered: what the device also spends energy on, of which nothing is published.
+        not_covered: what the device also spends energy on, of which nothing is published; and
+            "input_spikes" of stimuli, unless ``charge_input_spikes`` was asked for.
         assumptions: that were made, as text.
         chips: that the network fills; None where that isn't known or doesn't matter.
         synaptic_ops, inferences, model_s: of the workload.
