@@ -263,6 +263,27 @@ def test_wide_words_are_the_same_bits_on_numba(tiles, threads):
         np.testing.assert_array_equal(getattr(found, name), array, name)
 
 
+@pytest.mark.parametrize("piece", [1, 90, 10**6])
+def test_small_projections_are_drawn_several_at_a_time(monkeypatch, piece):
+    from cusnn.backends.numba_cpu import network
+
+    own_synapses, calls, net = network.own_synapses, [], every_rule()
+
+    def noting(place, worker, owner, connections, *arguments):
+        calls.append(len(connections))
+        own_synapses(place, worker, owner, connections, *arguments)
+
+    monkeypatch.setattr(network, "PIECE", piece)
+    monkeypatch.setattr(network, "own_synapses", noting)
+    _, expected = build(net, 2)
+    _, found = build(net, 2, 1, "numba")
+    for name, array in expected._asdict().items():
+        np.testing.assert_array_equal(getattr(found, name), array, name)
+    assert sum(calls) == 2 * len(net.projections)
+    # Two of 21 have no synapses.
+    assert len(calls) == 2 * {1: 19, 90: 7, 10**6: 1}[piece]
+
+
 def test_a_build_that_is_interrupted_ends_soon(monkeypatch):
     """Ctrl-C, or an error of who is told of progress: the other thread does not draw on."""
     from cusnn.backends.numba_cpu import network
@@ -281,6 +302,7 @@ def test_a_build_that_is_interrupted_ends_soon(monkeypatch):
         told.set()
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(network, "PIECE", 1)
     monkeypatch.setattr(network, "own_synapses", slowly)
     a, many = Population(4, CubaLIF(), "A"), 100
     planned = plan(Network(a, [Projection("A", "A", OneToOne(), 1.0, 1.0)] * many))

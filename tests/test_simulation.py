@@ -4,9 +4,11 @@ import math
 import signal
 import threading
 
+import numba
 import numpy as np
 import pytest
 
+from cusnn.backends.numba_cpu import network as numba_network
 from cusnn.network import (
     AllToAll,
     FixedInDegree,
@@ -210,6 +212,37 @@ def test_calls_take_a_tenth_of_a_second_and_the_faster_number_of_threads():
     assert paced({2: 1e-9}, free=False)[-1] == (pace.MOST_STEPS_PER_CALL, 2)
 
 
+def test_what_builds_has_been_compiled(monkeypatch):
+    """Before the build is timed, though the network that is tried has no projections."""
+    seen = {}
+
+    def note(name):
+        function, kinds = getattr(numba_network, name), seen.setdefault(name, [])
+
+        def noting(*arguments):
+            kinds.append([numba.typeof(one) for one in arguments])
+            return function(*arguments)
+
+        monkeypatch.setattr(numba_network, name, noting)
+
+    for name in ("own_synapses", "accumulate_rows", "restore_offsets", "initial_values"):
+        note(name)
+    listed = FromList([0, 1], [2, 3], weights=[80.0, 90.0], delays=[0.1, 0.3])
+    net = Network(
+        (Population(9, CubaLIF(), "E", v=Normal(-58.0, 5.0)),),
+        (
+            Projection("E", "E", listed, 80.0, 0.1),
+            Projection("E", "E", FixedInDegree(3), 80.0, 1.0),
+        ),
+    )
+    simulate._compile(plan.plan(net), 1, "numba", None)
+    compiled = {name: kinds[:] for name, kinds in seen.items()}
+    Simulation(net, threads=1, backend="numba")
+    for name, kinds in seen.items():
+        assert len(kinds) > len(compiled[name]) > 0
+        assert all(kind in compiled[name] for kind in kinds), name
+
+
 def test_threads_may_change_between_calls(whole, monkeypatch):
     monkeypatch.setattr(pace, "NEURONS_PER_THREAD", 1)
     monkeypatch.setattr(pace, "MOST_STEPS_PER_CALL", 4)
@@ -340,8 +373,9 @@ def test_progress(whole):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_progress_of_the_build(engine_backend, threads):
+def test_progress_of_the_build(engine_backend, threads, monkeypatch):
     """Compiling, building, and on Numba every projection twice, by its share of the synapses."""
+    monkeypatch.setattr(numba_network, "PIECE", 1)
     shares, net = [], busy()
     Simulation(net, backend=engine_backend, threads=threads, progress=shares.append)
     assert (shares[:2], shares[-1]) == ([0.0, 0.0], 1.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cusnn.network import Network, Population
+from cusnn.network import Network, Population, Uniform
 from cusnn.neurons import LIF
 from cusnn.ops import network as engine
 from cusnn.simulation.checkpoint import (
@@ -405,7 +405,7 @@ def _compile(planned: Plan, threads: int, backend: str, exchange: str | None) ->
     """Have what will run compiled, for one tile or for several, on as many neurons; seconds."""
     started = time.perf_counter()
     tiles = min(tiles_for(planned.network.size, planned.channels, threads), 2)
-    tiny = plan(Network(Population(tiles, LIF(input="voltage"), "none")))
+    tiny = plan(Network(Population(tiles, LIF(input="voltage"), "none", v=Uniform(0.0, 0.1))))
     same = {name: getattr(planned, name) for name in ("states", "channels", "wide")}
     tiny = dataclasses.replace(tiny, **same)
     memory = ring_shape_of(planned.network, planned).memory if has_rings(backend) else None

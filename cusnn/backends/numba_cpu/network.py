@@ -43,6 +43,10 @@ from cusnn.backends.numba_cpu.network_tile import (
     locate,
 )
 
+# Synapses after which the build tells how far it is. A call of a function costs as much as some
+# thousand, so small projections are drawn several at a time.
+PIECE = 2**16
+
 
 def network_build(
     connections,
@@ -67,7 +71,7 @@ def network_build(
 ):
     """Count, sum up, place: each thread draws all synapses twice and keeps those of its tiles.
 
-    Where one raises, or Ctrl-C comes, the others end after the projection that they are at.
+    Where one raises, or Ctrl-C comes, the others end after the projections that they are at.
     """
     n_tiles = row_starts.shape[0]
     workers = min(threads, n_tiles)
@@ -86,15 +90,19 @@ def network_build(
         seed,
     )
 
-    passed = connections[:, 1].cumsum() / max(connections[:, 1].sum(), 1)
+    passed = np.append(0, connections[:, 1].cumsum())
+    # One at least, so that a network without projections has compiled what others need.
+    ends = [*(np.flatnonzero(np.diff(passed[1:] // PIECE)) + 1), len(connections)]
+    shares = passed[ends] / max(passed[-1], 1)
     stopped = threading.Event()
 
     def draw(place, worker):
-        for j, share in enumerate(passed):
+        begin = 0
+        for end, share in zip(ends, shares, strict=True):
             if stopped.is_set():
                 return
-            one = slice(j, j + 1)
-            own_synapses(place, worker, owner, connections[one], weights[one], *tables)
+            some, begin = slice(begin, end), end
+            own_synapses(place, worker, owner, connections[some], weights[some], *tables)
             if worker == 0:  # the others are about as far
                 tell(0.5 * (place + share))
 
