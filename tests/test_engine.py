@@ -1,5 +1,6 @@
 """The engine's second operation against brute force: every step, every bit."""
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -689,6 +690,24 @@ def test_networks_that_run_at_once(monkeypatch):
         seeds = range(4, 8)
         found = list(pool.map(lambda seed: Tiled(late(seed), 3, 3, "numba").run(60), seeds))
     assert found == [Tiled(late(seed)).run(60) for seed in seeds]
+
+
+def test_flags_are_ordered_in_memory():
+    """Plain ones would do on x86, where the tests run, and not on ARM."""
+    import numba
+
+    from cusnn.backends.numba_cpu.network_meeting import publish, published
+
+    @numba.njit
+    def swap(flags, value):
+        publish(flags, 0, value)
+        return published(flags, 1)
+
+    flags = np.array([3, 5])
+    assert (swap(flags, 7), flags.tolist()) == (5, [7, 5])
+    (code,) = swap.inspect_llvm().values()
+    assert re.search(r"store atomic i64 .* release, align 8", code)
+    assert re.search(r"load atomic i64, .* acquire, align 8", code)
 
 
 def test_errors():

@@ -186,6 +186,23 @@ def test_spikes_are_sorted_in_while_the_gpu_works(launched, monkeypatch):
 
 
 @pytest.mark.usefixtures("gpu")
+def test_spikes_outlive_a_lack_of_memory(monkeypatch):
+    """A launch that is under way when there is none counts; what was left undone is done."""
+    simulation, calls, bincount = Simulation(busy(), backend="cuda"), [], np.bincount
+
+    def failing(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise MemoryError
+        return bincount(*arguments, **options)
+
+    monkeypatch.setattr(np, "bincount", failing)
+    found = simulation.run(3.0)
+    assert len(calls) > 2
+    same(found, Simulation(busy(), backend="numpy", threads=1).run(3.0))
+
+
+@pytest.mark.usefixtures("gpu")
 def test_spike_sources_on_both():
     net = Network(
         (Population(9, Relay(), "S"), Population(9, LIF(input="voltage"), "E", v=0.5)),

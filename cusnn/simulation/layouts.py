@@ -5,6 +5,7 @@ Both take and give the same: state in the order of neurons, spikes in flight, st
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -185,7 +186,8 @@ class SortedRows:
         """Do up to so many steps, and sample the probes every ``every`` steps.
 
         Args:
-            meanwhile: what else there is to do, which need not wait for the steps.
+            meanwhile: what else there is to do, which need not wait for the steps. Where there is
+                no memory for it, it may be left undone.
         """
         meanwhile()
         longest = self._planned.longest
@@ -313,6 +315,12 @@ class Rings:
     ) -> Stretch:
         """Do up to so many steps in one launch, and ``meanwhile`` while it runs."""
         longest, step = self._planned.longest, self._step
+
+        def beside():
+            # It is asked for again when the steps, which are under way, have been counted.
+            with contextlib.suppress(MemoryError):
+                meanwhile()
+
         done, events, spikes, recorded = engine.network_advance_rings(
             self._tables,
             self._state,
@@ -325,7 +333,7 @@ class Rings:
             interval=self._interval,
             longest=longest,
             every=every,
-            meanwhile=meanwhile,
+            meanwhile=beside,
             **self._options,
         )
         keys = self._library.sort(spikes) + _key(step)
