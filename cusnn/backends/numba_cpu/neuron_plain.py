@@ -18,11 +18,10 @@ from cusnn.backends.numba_cpu.neuron_blocks import (
     pack,
     stream_row,
 )
+from cusnn.backends.numba_cpu.neuron_rows import distance
+from cusnn.backends.numba_cpu.neuron_steps import TINY, ZERO
 from cusnn.backends.numba_cpu.neuron_tables import at, block_table
 from cusnn.backends.numba_cpu.surrogates import derivative_in_place
-
-TINY = np.float32(1e-30)
-ZERO = np.float32(0)
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
@@ -172,7 +171,7 @@ def _backward_block(
             _again(arriving, before, k == 0, v_pre[k], table, keep)
             before = v_pre[k]
         for k in range(length - 1, -1, -1):
-            _distance(v_pre[k], table[4], slope)
+            distance(v_pre[k], table[4], slope)
             derivative_in_place(kind, surrogate, slope)
             from_spikes = grad_spikes[start + k, b, first:last]
             _back(grad_v, v_pre[k], from_spikes, slope, table, keep, hard, detach)
@@ -198,12 +197,6 @@ def _again(current, before, first, v_pre, table, keep):
         v = keep * before[j] - at(amount, j) if fired else before[j]
         moved = at(decay, j) * v + (at(gain, j) * current[j] + at(drive, j))
         v_pre[j] = ZERO if abs(moved) < TINY else moved
-
-
-@inner
-def _distance(v_pre, v_threshold, out):
-    for j in range(out.size):
-        out[j] = v_pre[j] - at(v_threshold, j)
 
 
 @inner

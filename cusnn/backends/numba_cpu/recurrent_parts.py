@@ -3,8 +3,8 @@
 import numba
 import numpy as np
 
-from cusnn.backends.numba_cpu.chosen_rows import add_rows
 from cusnn.backends.numba_cpu.neuron import neuron_backward, neuron_forward
+from cusnn.backends.numba_cpu.recurrent_steps import arrive
 from cusnn.backends.numba_cpu.spikes import compact_row, spike_pack, spike_unpack
 from cusnn.backends.numba_cpu.weighted_rows import COLUMNS, SAMPLES, add_weighted
 
@@ -87,11 +87,7 @@ def _arrive(current, weights, row, fired, total):
     batch, n = current.shape
     for b in numba.prange(batch):
         chosen, wide = np.empty(n, np.int32), np.zeros(row, np.float32)
-        count = compact_row(fired[b], chosen)
-        for j in range(n):
-            wide[j] = current[b, j]
-        for left in range(0, row, 64):
-            add_rows(min(64, row - left), wide, left, weights, left, row, chosen, 0, count)
+        arrive(current[b], weights, row, chosen, compact_row(fired[b], chosen), wide)
         for j in range(n):
             total[b, j] = wide[j]
 
