@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+FLOWING = " ".join(TEXT.split())
 RESULTS = ROOT / "benchmarks" / "results"
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 
@@ -100,3 +101,18 @@ def test_training_is_that_of_the_result_file():
     accuracies = [line for line in table if line.startswith(("| cusnn | 9", "| cusnn.torch | 9"))]
     assert len(accuracies) == 2
     assert all(line in TEXT for line in accuracies)
+    rows = [line.split("|")[1:-1] for line in table if line.startswith("|")]
+    cells = [[cell.strip() for cell in row] for row in rows if len(row) == 5]
+    for work, sentence in (
+        ("N 1,024", "by {:,} MB through `cusnn.torch` at N 1,024"),
+        ("N 4,096", "by {:,} MB at N 4,096"),
+    ):
+        (ours,) = (int(c[4]) for c in cells if c[0].endswith(work) and c[1] == "cusnn.torch")
+        (theirs,) = (int(c[4]) for c in cells if c[0].endswith(work) and c[1] == "SpikingJelly")
+        assert sentence.format(ours) in FLOWING
+        assert re.search(rf"SpikingJelly's grows by .*\b{theirs:,}\b", FLOWING)
+        assert 3 * ours < theirs
+    by_steps = {c[0]: c for c in cells if c[1].endswith("%)")}
+    few, many = by_steps["2"], by_steps["25"]
+    answers = few[1].partition("%")[0]
+    assert f"answers {answers} % with {few[2]} spikes instead of {many[2]}" in FLOWING
