@@ -70,7 +70,7 @@ def _scaled(scale: float, **more) -> Row:
         f"microcircuit_{scale:g}",
         f"microcircuit, scale {scale:g}, Poisson",
         functools.partial(microcircuit, scale=scale, drive="poisson"),
-        "25 times the peer",
+        "25 times NEST",
         **more,
     )
 

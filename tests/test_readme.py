@@ -116,3 +116,24 @@ def test_training_is_that_of_the_result_file():
     few, many = by_steps["2"], by_steps["25"]
     answers = few[1].partition("%")[0]
     assert f"answers {answers} % with {few[2]} spikes instead of {many[2]}" in FLOWING
+
+
+def test_validation_is_that_of_the_result_files():
+    for name, statistics in (("microcircuit_dc", 24), ("microcircuit_poisson", 24), ("brunel", 6)):
+        found = json.loads((RESULTS / "validation" / f"{name}.json").read_text())
+        assert found["inside"]
+        assert len(found["comparisons"]) == statistics
+        assert all(one["inside"] for one in found["comparisons"])
+    assert "all 24 distributions" in FLOWING
+
+
+def test_scaling_is_that_of_the_result_file():
+    text = (RESULTS / "networks" / "scaling.md").read_text()
+    two = text.partition("2 threads:")[2]
+    event, step = re.search(r"Explained: ([\d.]+) ns per .* and ([\d.]+) ns per", two).groups()
+    assert f"{event} ns a synaptic event and {step} ns a neuron and step" in FLOWING
+    rows = [line.split("|")[1:-1] for line in two.splitlines() if re.match(r"\| [\d.]+ \|", line)]
+    off = max(abs(int(re.search(r"\(([+-]?\d+)%\)", row[-1]).group(1))) for row in rows)
+    assert f"to within {off} %" in FLOWING
+    least, most = (end(float(row[8].split()[0]) for row in rows) for end in (min, max))
+    assert f"{least:.1f} to {most:.1f} bytes" in FLOWING
