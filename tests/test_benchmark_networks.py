@@ -179,7 +179,7 @@ def test_ours_is_withheld_where_all_peers_disagree(tmp_path):
     done.row(ROW)
     assert all(call[0] == "seed" for call in runs.calls)
     text = network_table.markdown(done.content | {"machine": ABOUT})
-    assert "| - | - | - | - | 25 times the peer |" in text
+    assert "| - | - | - | - | 25 times NEST |" in text
 
 
 def task(simulator):
@@ -209,7 +209,7 @@ def test_table_by_hand(tmp_path):
     assert "A CPU, 2 cores, 8 GiB" in lines[0]
     size = "microcircuit, scale 0.1, Poisson (7,717 neurons, 3.0 M synapses)"
     peer = "4 (Brian 2, 1 thread)"
-    expected = f"| {size} | 0.5 (cusnn, 1 thread) | {peer} | 8 | 40 | 25 times the peer |"
+    expected = f"| {size} | 0.5 (cusnn, 1 thread) | {peer} | 8 | 40 | 25 times NEST |"
     assert expected in lines
     title = "microcircuit, scale 0.1, Poisson"
     # 6 MB over 2,988,807 synapses; nine seconds with an empty cache.
