@@ -75,7 +75,8 @@ class Pace:
     def __init__(self, threads: int, free: bool, fewest: int = 1):
         self._fewest, self._steps, self._calls = fewest, 16, 0
         choices = (threads, 1) if free and threads > 1 else (threads,)
-        self._seconds = dict.fromkeys(choices, 0.0)
+        # What was not tried yet is no faster, so that the first trial of it is a short one.
+        self._seconds = dict.fromkeys(choices, math.inf)
 
     def next_call(self) -> tuple[int, int]:
         """Steps, and threads."""
