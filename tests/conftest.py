@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 # Read when Numba is imported; results with three threads need more than two cores.
 os.environ.setdefault("NUMBA_NUM_THREADS", str(max(4, os.cpu_count() or 1)))
 os.environ.setdefault("MPLBACKEND", "Agg")
+# `pytest` alone does not put the repository's root, where benchmarks/ is, on the path.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 import pytest

@@ -1,18 +1,13 @@
 """The benchmark of what counting costs: ratios by hand, and that it runs."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT))  # `pytest` alone does not put the repository's root on the path
-
-from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import energy_cost  # noqa: E402
-from cusnn.simulation import Simulation  # noqa: E402
+from benchmarks import __main__ as command
+from benchmarks import energy_cost
+from cusnn.simulation import Simulation
 
 
 def test_ratios_are_of_the_same_turn():

@@ -2,18 +2,14 @@
 
 import json
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT))  # `pytest` alone does not put the repository's root on the path
-
-from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import (  # noqa: E402
+from benchmarks import __main__ as command
+from benchmarks import (
     nest_network,
     nest_reference,
     network_brian,
@@ -22,7 +18,7 @@ from benchmarks import (  # noqa: E402
     networks,
     scaling,
 )
-from cusnn.network import (  # noqa: E402
+from cusnn.network import (
     FixedInDegree,
     FixedTotalNumber,
     Network,
@@ -32,8 +28,8 @@ from cusnn.network import (  # noqa: E402
     Projection,
     Uniform,
 )
-from cusnn.neurons import LIF, CubaLIF  # noqa: E402
-from cusnn.validation import Reference, compare  # noqa: E402
+from cusnn.neurons import LIF, CubaLIF
+from cusnn.validation import Reference, compare
 
 ROW = network_rows.ROWS["microcircuit_0.1"]
 ABOUT = {"cpu": "A CPU", "cores": 2, "memory_gib": 8.0, "commit": "abc", "dirty": True}

@@ -2,21 +2,16 @@
 
 import dataclasses
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import skip
 from typer.testing import CliRunner
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT))  # `pytest` alone does not put the repository's root on the path
-
-from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import training, training_table  # noqa: E402
-from benchmarks.training_contenders import CONTENDERS  # noqa: E402
-from benchmarks.training_work import WORK, disagreements  # noqa: E402
+from benchmarks import __main__ as command
+from benchmarks import training, training_table
+from benchmarks.training_contenders import CONTENDERS
+from benchmarks.training_work import WORK, disagreements
 
 SMALL = {
     "lif": dataclasses.replace(WORK["lif"], steps=20, neurons=200),

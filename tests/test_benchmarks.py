@@ -4,7 +4,6 @@ import json
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,11 +11,8 @@ import pytest
 from conftest import skip, use_emulator
 from typer.testing import CliRunner
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT))  # `pytest` alone does not put the repository's root on the path
-
-from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import (  # noqa: E402
+from benchmarks import __main__ as command
+from benchmarks import (
     cases,
     cpu,
     every_kernel,
@@ -28,9 +24,9 @@ from benchmarks import (  # noqa: E402
     peers,
     report,
 )
-from cusnn import contract, driver  # noqa: E402
-from cusnn.backends.numba_cpu import spikes as numba_spikes  # noqa: E402
-from cusnn.energy.measurement import Measurement, Window  # noqa: E402
+from cusnn import contract, driver
+from cusnn.backends.numba_cpu import spikes as numba_spikes
+from cusnn.energy.measurement import Measurement, Window
 
 BY_NAME = {case.name: case for case in cases.CASES}
 NO_GPU = "no CUDA GPU was found; the backends numba and numpy run without one"

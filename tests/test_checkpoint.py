@@ -122,6 +122,7 @@ def test_many_short_lives(whole, tmp_path):
         simulation = Simulation.load(path, backend="numpy", threads=1 + life % 4)
         simulation.run(1.5)
         simulation.save(path)
+        assert simulation.step == 15 * (life + 1)
     same(simulation.result(), whole)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import NamedTuple
 
@@ -92,7 +93,7 @@ class Batch:
         return self.spikes
 
 
-class Dataset:
+class Dataset(ABC):
     """What all datasets offer.
 
     Attributes:
@@ -114,9 +115,9 @@ class Dataset:
         """Class of each sample, int64 [n]."""
         return self._labels[self.indices]
 
+    @abstractmethod
     def _make(self, indices, epoch: int) -> Batch:
         """The batch of the samples with these numbers; called by the thread that makes ahead."""
-        raise NotImplementedError
 
     def __len__(self) -> int:
         return len(self.indices)

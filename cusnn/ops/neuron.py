@@ -126,8 +126,8 @@ def neuron_forward(
         NeuronForward. The spikes are the same bits on every backend.
 
     On CUDA a call with ``out`` allocates nothing, copies nothing and waits for nothing, once it has
-    been made with the same neuron and dtypes: it can then be captured in a CUDA graph
-    (``cupy.cuda.Stream.begin_capture``), to be launched again on other numbers in the same arrays.
+    been made with the same neuron and dtypes, as a capture in a CUDA graph
+    (``cupy.cuda.Stream.begin_capture``) asks; no capture has been tried on a GPU yet.
 
     Raises:
         ValueError: shapes that disagree, a static input without steps, an interval out of range,
@@ -248,9 +248,9 @@ def neuron_backward(
         the sums in ``coefficients`` over time; those over batch and neurons run in an order of
         the array library's own.
 
-    With ``out_grad_current`` and ``out_grad_state``, and without ``coefficients``, a call on CUDA
-    can be captured in a CUDA graph as one of ``neuron_forward``. With 16 bits only the gradient of
-    the input is rounded to them, at the end.
+    With ``out_grad_current`` and ``out_grad_state``, and without ``coefficients``, the same holds
+    of a call on CUDA as of one of ``neuron_forward`` with ``out``. With 16 bits only the gradient
+    of the input is rounded to them, at the end.
 
     Raises:
         ValueError: another neuron, shapes that disagree, an interval out of range, or (arrays on

@@ -37,6 +37,7 @@ from cusnn.training.products import product, product_over_rows
 EXPECTED_RATE = 0.1
 # A spike of weight 1 moves the membrane by 1; the threshold is 1.
 NEURON = LIF(tau_mem=10.0, input="voltage", reset="soft")
+SURROGATE = ATan()
 DTYPES = ("uint8", "uint32", "float32")
 # Rows of weights shorter than this cost more to find than to add up: a dense product is faster.
 NARROW = 64
@@ -151,7 +152,7 @@ class Layer:
         learn: tuple[str, ...] = (),
         per_neuron: bool = True,
         dt: float = 1.0,
-        surrogate=ATan(),  # noqa: B008  frozen
+        surrogate=SURROGATE,
         detach_reset: bool = False,
         dropout: float = 0.0,
         input_rate: float = EXPECTED_RATE,

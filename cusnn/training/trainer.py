@@ -32,6 +32,7 @@ from cusnn.training.watch import LayerWarning, Watch
 NOISE = 1
 # Name of an array in a checkpoint.
 BEST = "best"
+SCHEDULE = Constant()
 
 
 class Trainer:
@@ -83,7 +84,7 @@ class Trainer:
         batch_size: int = 64,
         regularisers=(),
         noise: float = 0.0,
-        schedule=Constant(),  # noqa: B008  frozen
+        schedule=SCHEDULE,
         clip: float | None = None,
         patience: int | None = None,
         keep_best: bool = False,
